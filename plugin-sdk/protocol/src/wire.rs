@@ -1,0 +1,39 @@
+//! Paths and words of the plugin protocol (wire-protocol §1).
+
+/// Daemon to plugin: configure.
+pub const CONFIG: &str = "/api-plugin/v4/config";
+/// Daemon to plugin: run an action.
+pub const ACTION: &str = "/api-plugin/v4/action";
+/// Daemon to plugin: an event happened.
+pub const PUBLISH: &str = "/api-plugin/v4/publish";
+/// Daemon to plugin: stop.
+pub const STOP: &str = "/api-plugin/v4/stop";
+
+/// Plugin to daemon: prefix of all paths, as the Go wrapper's code has it.
+pub const SERVER_PREFIX: &str = "/api-server-plugin/v4";
+/// Plugin to daemon: prefix as the Go wrapper's documentation has it.
+pub const SERVER_PREFIX_DOCUMENTED: &str = "/api-plugin-server/v4";
+
+/// The line a plugin prints when it listens.
+pub const READY: &str = "READY!";
+/// The line a plugin prints when it cannot listen.
+pub const FAILED: &str = "Failed";
+
+/// Request header: log level for this request.
+pub const LOG_REQUEST: &str = "X-Log-Request";
+/// Request header: text that ties the log lines of a request together.
+pub const LOG_TOKEN: &str = "X-Log-Token";
+
+/// Environment: `https://<ip>:<port>` of the API.
+pub const ENV_ENDPOINT: &str = "RS_ENDPOINT";
+/// Environment: bearer token of the plugin.
+pub const ENV_TOKEN: &str = "RS_TOKEN";
+/// Environment: `http://<ip>:<port>` of the file server.
+pub const ENV_FILESERVER: &str = "RS_FILESERVER";
+/// Environment: file-system path of the file server's root.
+pub const ENV_WEBROOT: &str = "RS_WEBROOT";
+/// Value of [`ENV_TOKEN`] that asks `define` for the static definition without API access.
+pub const TOKEN_CATALOG: &str = "catalog";
+
+/// Longest path of a UNIX socket in bytes, without the final NUL (`unix(7)`).
+pub const SOCKET_PATH_MAX: usize = 107;

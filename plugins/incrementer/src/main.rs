@@ -1,0 +1,2 @@
+//! incrementer
+fn main() {}

@@ -1,0 +1,2 @@
+//! ipmi
+fn main() {}

@@ -1,0 +1,2 @@
+//! drp-sim
+fn main() {}
