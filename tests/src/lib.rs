@@ -1,1 +1,1 @@
-//! drp-tests
+//! Shared parts of the end-to-end tests and benchmarks.

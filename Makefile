@@ -1,0 +1,37 @@
+# Two commands do everything on a fresh machine with Rust: `make demo` and `make test`.
+CARGO ?= cargo
+
+.PHONY: help demo test bench setup build fmt lint
+
+help:
+	@echo 'make demo   build, start the daemon with a simulated BMC, power a machine on, boot PXE, cycle, stop'
+	@echo 'make test   install what the tests need, build everything, run all tests'
+	@echo 'make bench  release build, print the promises with their floors (ARGS="--only 1 --quick")'
+	@echo 'make lint   formatting and clippy, as CI runs them'
+
+demo:
+	$(CARGO) build --workspace --bins
+	tests/demo.sh target/debug
+
+# Binaries first: the end-to-end tests start them as processes.
+test: setup build
+	tests/run.sh
+
+build:
+	$(CARGO) build --workspace --bins
+
+setup:
+	tests/setup.sh
+
+# Plugins are built on their own so that their figures are those of what an author ships.
+bench: setup
+	$(CARGO) build --release --workspace --bins
+	$(CARGO) build --release -p echo
+	target/release/drp bench $(ARGS)
+
+fmt:
+	$(CARGO) fmt --all
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
