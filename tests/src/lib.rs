@@ -1,1 +1,4 @@
-//! Shared parts of the end-to-end tests and benchmarks.
+//! What the end-to-end tests share.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+pub mod daemon;

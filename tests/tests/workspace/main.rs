@@ -30,7 +30,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that do I/O; the protocol crate must stay free of them.
-const IO_CRATES: &[&str] = &["tokio", "hyper", "axum", "reqwest", "nix", "libc", "rustls", "rusqlite", "tempfile"];
+const IO_CRATES: &[&str] =
+    &["tokio", "hyper", "axum", "reqwest", "nix", "libc", "rustls", "rusqlite", "tempfile"];
 
 struct Package {
     normal: BTreeSet<String>,
