@@ -1,0 +1,116 @@
+//! Plugin providers, and the streams that carry executables and files (wire-protocol §3.9).
+
+use crate::ClientError;
+use crate::path::join;
+use crate::transport::{API, Client, decode};
+use drp_protocol::PluginProviderUploadInfo;
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
+use reqwest::{Method, Response};
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio_util::io::ReaderStream;
+
+const OCTETS: &str = "application/octet-stream";
+
+/// A file that is being downloaded.
+#[derive(Debug)]
+pub struct Download {
+    client: Client,
+    response: Response,
+    what: String,
+}
+
+impl Download {
+    /// Its length in bytes, when the daemon said so.
+    #[must_use]
+    pub fn length(&self) -> Option<u64> {
+        self.response.content_length()
+    }
+
+    /// Writes it out and gives the number of bytes.
+    ///
+    /// # Errors
+    /// [`ClientError::Io`] when it cannot be written, [`ClientError::Timeout`] when no byte comes within the
+    /// client's timeout, [`ClientError::Broken`] when it ends early.
+    pub async fn write_to(mut self, out: &mut (impl AsyncWrite + Unpin)) -> Result<u64, ClientError> {
+        let io = |source| ClientError::Io { what: "the downloaded file cannot be written".into(), source };
+        let mut written = 0;
+        loop {
+            let chunk = tokio::time::timeout(self.client.0.timeout, self.response.chunk())
+                .await
+                .map_err(|_| ClientError::Timeout {
+                    endpoint: self.client.endpoint(),
+                    what: self.what.clone(),
+                })?
+                .map_err(|e| self.client.failure(&e, &self.what))?;
+            let Some(chunk) = chunk else { break };
+            out.write_all(&chunk).await.map_err(io)?;
+            written += chunk.len() as u64;
+        }
+        out.flush().await.map_err(io)?;
+        Ok(written)
+    }
+}
+
+impl Client {
+    /// Uploads a plugin provider, streamed; `length` in bytes when it is known. `replace` drops writable objects
+    /// that its content would hide.
+    ///
+    /// # Errors
+    /// 400 when the executable does not define itself properly, 409 when it is being uploaded already.
+    pub async fn upload_provider(
+        &self,
+        name: &str,
+        executable: impl AsyncRead + Send + Sync + 'static,
+        length: Option<u64>,
+        replace: bool,
+    ) -> Result<PluginProviderUploadInfo, ClientError> {
+        let mut path = join(API, &["plugin_providers", name])?;
+        if replace {
+            path.push_str("?replaceWritable=true");
+        }
+        self.upload(&path, executable, length).await
+    }
+
+    /// Downloads the executable of a plugin provider.
+    ///
+    /// # Errors
+    /// 404 when it does not exist.
+    pub async fn provider_binary(&self, name: &str) -> Result<Download, ClientError> {
+        self.download(&join(API, &["plugin_providers", name, "binary"])?).await
+    }
+
+    /// Downloads from any path of the API, for instance `/api/v3/backup`.
+    ///
+    /// # Errors
+    /// Every [`ClientError`].
+    pub async fn download(&self, path: &str) -> Result<Download, ClientError> {
+        let token = self.authorise().await?;
+        let request = self.request(Method::GET, path).header(ACCEPT, OCTETS);
+        let response = self.once(&Method::GET, path, self.credit(request, token.as_ref())).await?;
+        Ok(Download { client: self.clone(), response, what: format!("GET {path}") })
+    }
+
+    /// Streams a body to any path of the API and decodes the answer.
+    ///
+    /// A stream cannot be sent twice, so there are no retries.
+    ///
+    /// # Errors
+    /// Every [`ClientError`].
+    pub async fn upload<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        content: impl AsyncRead + Send + Sync + 'static,
+        length: Option<u64>,
+    ) -> Result<T, ClientError> {
+        let token = self.authorise().await?;
+        let body = reqwest::Body::wrap_stream(ReaderStream::with_capacity(content, 64 << 10));
+        let mut request = self.request(Method::POST, path).header(CONTENT_TYPE, OCTETS).body(body);
+        if let Some(length) = length {
+            request = request.header(CONTENT_LENGTH, length);
+        }
+        let response = self.once(&Method::POST, path, self.credit(request, token.as_ref())).await?;
+        let body = self.body(response, path).await?;
+        decode(&Method::POST, path, &body)
+    }
+}
