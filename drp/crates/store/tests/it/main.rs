@@ -1,0 +1,8 @@
+//! The store as its users see it: one conformance suite for both backends, and what only files can do.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
+
+mod concurrency;
+mod conformance;
+mod files;
+mod snapshots;
+mod support;
