@@ -1,0 +1,267 @@
+//! What somebody may do (wire-protocol §3.3).
+
+use drp_protocol::{Claim, JsonMap};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
+
+const USUAL: &[&str] = &["list", "get", "create", "delete", "actions", "update", "action"];
+
+/// Scopes with the actions they have instead of, or beside, the usual ones.
+const SCOPES: &[(&str, &[&str], &[&str])] = &[
+    ("users", USUAL, &["token", "password"]),
+    ("jobs", USUAL, &["log"]),
+    ("machines", USUAL, &["getSecure", "updateSecure", "updateTaskList", "token", "whoami"]),
+    ("plugins", USUAL, &["getSecure", "updateSecure"]),
+    ("profiles", USUAL, &["getSecure", "updateSecure"]),
+    ("stages", USUAL, &["getSecure", "updateSecure"]),
+    ("preferences", &["list", "post"], &[]),
+    ("events", &["post"], &[]),
+    ("contents", &["list", "get", "create", "update", "delete"], &[]),
+    ("files", &["list", "get", "post", "delete"], &[]),
+    ("isos", &["list", "get", "post", "delete"], &[]),
+    ("interfaces", &["list", "get"], &[]),
+    ("info", &["get"], &[]),
+    ("system", &["upgrade", "replicate", "active", "passive"], &["actions", "action"]),
+    ("objects", &["list"], &[]),
+    ("bootenvs", USUAL, &[]),
+    ("catalog_items", USUAL, &[]),
+    ("contexts", USUAL, &[]),
+    ("endpoints", USUAL, &["getSecure", "updateSecure"]),
+    ("leases", USUAL, &[]),
+    ("params", USUAL, &[]),
+    ("plugin_providers", USUAL, &[]),
+    ("pools", USUAL, &[]),
+    ("reservations", USUAL, &[]),
+    ("roles", USUAL, &[]),
+    ("subnets", USUAL, &[]),
+    ("tasks", USUAL, &[]),
+    ("templates", USUAL, &[]),
+    ("tenants", USUAL, &[]),
+    ("version_sets", USUAL, &[]),
+    ("workflows", USUAL, &[]),
+];
+
+const RAW_EXTRA: &[&str] = &["getSecure", "updateSecure"];
+
+/// Scope to action to an empty object, for [`drp_protocol::Info::scopes`]: the built-in scopes and those of the
+/// given raw types.
+#[must_use]
+pub fn scopes(raw_types: &[String]) -> BTreeMap<String, BTreeMap<String, JsonMap>> {
+    let table = |usual: &[&str], extra: &[&str]| {
+        usual.iter().chain(extra).map(|action| ((*action).to_owned(), JsonMap::new())).collect()
+    };
+    let mut out: BTreeMap<_, _> =
+        SCOPES.iter().map(|(scope, usual, extra)| ((*scope).to_owned(), table(usual, extra))).collect();
+    for raw in raw_types {
+        out.entry(raw.clone()).or_insert_with(|| table(USUAL, RAW_EXTRA));
+    }
+    out
+}
+
+static KNOWN: LazyLock<BTreeMap<&str, (&[&str], &[&str])>> =
+    LazyLock::new(|| SCOPES.iter().map(|(scope, usual, extra)| (*scope, (*usual, *extra))).collect());
+
+/// The action without its sub-action: `update:/x` is an `update`.
+fn base(action: &str) -> &str {
+    action.split_once(':').map_or(action, |(base, _)| base)
+}
+
+/// Whether the claims table knows the action on the scope. A scope it does not know may be a raw type, which has the
+/// usual actions.
+fn known(scope: &str, action: &str) -> bool {
+    match KNOWN.get(scope) {
+        Some((usual, extra)) => usual.iter().chain(*extra).any(|a| *a == base(action)),
+        None => false,
+    }
+}
+
+/// Checks claims as roles and token requests hold them. `raw_types` are scopes too.
+pub(crate) fn check_claims(claims: &[Claim], raw_types: &[String], errors: &mut Vec<String>) {
+    for claim in claims {
+        let scopes: Vec<&str> = listed(&claim.scope).collect();
+        let is_raw = |scope: &str| raw_types.iter().any(|raw| raw == scope);
+        for scope in &scopes {
+            if *scope != "*" && !KNOWN.contains_key(scope) && !is_raw(scope) {
+                errors.push(format!("No such scope '{scope}'"));
+            }
+        }
+        for action in listed(&claim.action).filter(|a| *a != "*") {
+            let fits = |scope: &&str| match *scope {
+                "*" => KNOWN.keys().any(|scope| known(scope, action)),
+                scope if is_raw(scope) => USUAL.iter().chain(RAW_EXTRA).any(|a| *a == base(action)),
+                scope => known(scope, action),
+            };
+            if !scopes.iter().any(fits) {
+                errors.push(format!("No such action '{action}'"));
+            }
+        }
+    }
+}
+
+fn listed(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim)
+}
+
+/// Whether a claim's action covers a wanted one: `*`, the same, its base, or a parent pointer of it.
+fn covers(have: &str, want: &str) -> bool {
+    if have == "*" || have == want {
+        return true;
+    }
+    match want.split_once(':') {
+        Some((base, _)) if have == base => true,
+        Some(_) => want.strip_prefix(have).is_some_and(|rest| have.contains(':') && rest.starts_with('/')),
+        None => false,
+    }
+}
+
+fn holds(claims: &[Claim], scope: &str, action: &str, specific: &str) -> bool {
+    claims.iter().any(|claim| {
+        listed(&claim.scope).any(|have| have == "*" || have == scope)
+            && listed(&claim.action).any(|have| covers(have, action))
+            && listed(&claim.specific).any(|have| have == "*" || have == specific)
+    })
+}
+
+/// A set of claims. Narrowed tokens hold several sets, each of which must allow a thing.
+#[derive(Debug, Clone, Default)]
+pub struct Claims {
+    all_of: Vec<Arc<Vec<Claim>>>,
+}
+
+impl Claims {
+    /// Claims of one set.
+    #[must_use]
+    pub fn new(claims: Vec<Claim>) -> Self {
+        Self { all_of: vec![Arc::new(claims)] }
+    }
+
+    /// Everything.
+    #[must_use]
+    pub fn full() -> Self {
+        Self::new(vec![Claim { scope: "*".into(), action: "*".into(), specific: "*".into() }])
+    }
+
+    /// These claims, narrowed to what other claims allow too.
+    #[must_use]
+    pub fn narrowed(mut self, to: Vec<Claim>) -> Self {
+        self.all_of.push(Arc::new(to));
+        self
+    }
+
+    /// Whether the thing is allowed. `specific` is the key of an object, or empty for none in particular, which is
+    /// matched only by `*` or an explicitly listed empty text. A scope or action that the claims table does not know
+    /// is allowed to anyone who has any claims at all.
+    #[must_use]
+    pub fn allow(&self, scope: &str, action: &str, specific: &str) -> bool {
+        if self.all_of.is_empty() {
+            return false;
+        }
+        let asked = match KNOWN.get(scope) {
+            Some(_) => known(scope, action),
+            // `logs` is for everybody; any other scope may be a raw type.
+            None => scope != "logs" && USUAL.iter().chain(RAW_EXTRA).any(|a| *a == base(action)),
+        };
+        !asked || self.all_of.iter().all(|claims| holds(claims, scope, action, specific))
+    }
+
+    /// Whether everything on a scope is allowed for every object with this action, so that no object needs a check.
+    #[must_use]
+    pub(crate) fn allow_all(&self, scope: &str, action: &str) -> bool {
+        !self.all_of.is_empty() && self.all_of.iter().all(|claims| holds(claims, scope, action, "*"))
+    }
+
+    /// Whether nothing at all is allowed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.all_of.iter().all(|claims| claims.is_empty())
+    }
+}
+
+/// Who does something, for events and claim checks.
+#[derive(Debug, Clone)]
+pub struct Principal {
+    /// The text events carry: `user:<name>`, `plugin:<instance>`, `runner:<machine uuid>`, `system`.
+    pub name: String,
+    /// Name of the user, plugin or machine without the word before it.
+    pub subject: String,
+    /// What it may do.
+    pub claims: Claims,
+}
+
+impl Principal {
+    /// The daemon itself, which may do everything.
+    #[must_use]
+    pub fn system() -> Self {
+        Self::full("system")
+    }
+
+    /// Somebody named, who may do everything: for plugins and local callers.
+    #[must_use]
+    pub fn full(name: impl Into<String>) -> Self {
+        let name = name.into();
+        let subject = name.split_once(':').map_or(name.as_str(), |(_, subject)| subject).to_owned();
+        Self { name, subject, claims: Claims::full() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Claims, check_claims, scopes};
+    use drp_protocol::Claim;
+
+    fn claim(text: &str) -> Claim {
+        let mut parts = text.split(' ').map(str::to_owned);
+        let mut next = || parts.next().unwrap_or_default();
+        Claim { scope: next(), action: next(), specific: next() }
+    }
+
+    #[test]
+    fn what_claims_allow() {
+        for (have, want, allowed) in [
+            ("* * *", "machines delete x", true),
+            ("* get *", "machines get x", true),
+            ("* get *", "machines update x", false),
+            ("machines,jobs get,list *", "jobs list ", true),
+            ("machines get a,b", "machines get b", true),
+            ("machines get a,b", "machines get c", false),
+            ("machines get a,b", "machines get ", false),
+            ("machines update *", "machines update:/Description x", true),
+            ("machines update:/Params *", "machines update:/Params/a x", true),
+            ("machines update:/Params *", "machines update:/ParamsX x", false),
+            ("machines update:/Params *", "machines update x", false),
+            ("machines action *", "machines action:poweron x", true),
+            ("machines action:poweron *", "machines action:poweroff x", false),
+            // Unknown to the table: anyone. Raw types are scopes like others.
+            ("machines get *", "logs watch x", true),
+            ("machines get *", "machines save x", true),
+            ("machines get *", "cows get x", false),
+            ("cows get *", "cows get x", true),
+        ] {
+            let want = claim(want);
+            let claims = Claims::new(vec![claim(have)]);
+            assert_eq!(claims.allow(&want.scope, &want.action, &want.specific), allowed, "{have} / {want:?}");
+        }
+        assert!(!Claims::default().allow("machines", "get", "x"));
+        let narrowed = Claims::full().narrowed(vec![claim("machines get *")]);
+        assert!(narrowed.allow("machines", "get", "x") && !narrowed.allow("machines", "update", "x"));
+    }
+
+    #[test]
+    fn claims_that_name_nothing_are_refused() {
+        let mut errors = Vec::new();
+        check_claims(&[claim("cows get *"), claim("machines frob *"), claim("* * *")], &[], &mut errors);
+        assert_eq!(errors, ["No such scope 'cows'", "No such action 'frob'"]);
+        errors.clear();
+        check_claims(&[claim("cows getSecure *"), claim("* update:/x *")], &["cows".into()], &mut errors);
+        assert!(errors.is_empty(), "{errors:?}");
+    }
+
+    #[test]
+    fn the_table_for_info() {
+        let table = scopes(&["cows".into()]);
+        assert!(table["machines"].contains_key("getSecure") && table["cows"].contains_key("updateSecure"));
+        assert_eq!(table["events"].keys().collect::<Vec<_>>(), ["post"]);
+    }
+}

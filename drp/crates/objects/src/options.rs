@@ -1,0 +1,31 @@
+//! How an engine is opened.
+
+use drp_protocol::Secret;
+
+/// The account made when the user store is empty (wire-protocol §3.2).
+#[derive(Debug, Clone)]
+pub struct FirstUser {
+    /// Its name.
+    pub name: String,
+    /// Its password.
+    pub password: Secret<String>,
+}
+
+/// Settings of an engine. All have defaults.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How many events a slow subscriber may fall behind before it loses the oldest.
+    pub event_capacity: usize,
+    /// How many log lines are kept.
+    pub log_lines: usize,
+    /// Largest JSON text of one object, in bytes.
+    pub max_object_bytes: usize,
+    /// The account to make when there are no users at all; none is made without it.
+    pub first_user: Option<FirstUser>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { event_capacity: 8192, log_lines: 1000, max_object_bytes: 16 << 20, first_user: None }
+    }
+}
