@@ -3,6 +3,10 @@
 
 mod concurrency;
 mod conformance;
+mod cut;
+mod disk_full;
 mod files;
+mod kill;
+mod model;
 mod snapshots;
 mod support;
