@@ -25,7 +25,12 @@ model! {
 impl Event {
     /// An event that happened now.
     #[must_use]
-    pub fn now(kind: impl Into<String>, action: impl Into<String>, key: impl Into<String>, object: Value) -> Self {
+    pub fn now(
+        kind: impl Into<String>,
+        action: impl Into<String>,
+        key: impl Into<String>,
+        object: Value,
+    ) -> Self {
         Self {
             time: crate::Time::now().to_string(),
             r#type: kind.into(),

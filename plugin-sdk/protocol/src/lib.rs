@@ -26,8 +26,8 @@ pub use base64_bytes::Base64Bytes;
 pub use claim::{Claim, Role, Tenant, User};
 pub use content::{Bundle, BundleMeta, BundleSummary};
 pub use core_models::{
-    BootEnv, Fingerprint, Job, JobAction, Machine, OsArch, OsInfo, Param, Profile, Stage, Task, TaskErrorStack,
-    Template, TemplateInfo, Workflow,
+    BootEnv, Fingerprint, Job, JobAction, Machine, OsArch, OsInfo, Param, Profile, Stage, Task,
+    TaskErrorStack, Template, TemplateInfo, Workflow,
 };
 pub use error::Error;
 pub use event::Event;
@@ -37,6 +37,6 @@ pub use model::{JsonMap, Model};
 pub use network_models::{Context, DhcpOption, Interface, Lease, Pool, Pref, Reservation, Subnet};
 pub use plugin::{Action, AvailableAction, PLUGIN_VERSION, Plugin, PluginProvider};
 pub use secret::Secret;
-pub use secure_data::{SecureData, SecureDataError};
+pub use secure_data::{SealedParts, SecureData, SecureDataError};
 pub use small::{BlobInfo, Index, PluginProviderUploadInfo, UserPassword, UserToken};
 pub use time::Time;

@@ -68,9 +68,10 @@ impl<'de> Deserialize<'de> for Level {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(match Value::deserialize(deserializer)? {
             Value::String(text) => Self::parse(&text).unwrap_or_default(),
-            Value::Number(n) => {
-                n.as_u64().and_then(|n| NAMES.get(usize::try_from(n).ok()?)).map_or(Self::Info, |(level, _)| *level)
-            }
+            Value::Number(n) => n
+                .as_u64()
+                .and_then(|n| NAMES.get(usize::try_from(n).ok()?))
+                .map_or(Self::Info, |(level, _)| *level),
             _ => Self::default(),
         })
     }
@@ -108,7 +109,10 @@ model! {
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Line { group, seq, principal, service, level, file, line, message, .. } = self;
-        write!(f, "[{group}:{seq}]{principal}:{service} [{level:>5}]: {file}:{line}\n[{group}:{seq}]{message}")
+        write!(
+            f,
+            "[{group}:{seq}]{principal}:{service} [{level:>5}]: {file}:{line}\n[{group}:{seq}]{message}"
+        )
     }
 }
 
@@ -118,9 +122,12 @@ mod tests {
 
     #[test]
     fn levels_come_in_any_shape() {
-        for (json, level) in
-            [("\" WARN \"", Level::Warn), ("\"err\"", Level::Error), ("7", Level::Audit), ("null", Level::Info)]
-        {
+        for (json, level) in [
+            ("\" WARN \"", Level::Warn),
+            ("\"err\"", Level::Error),
+            ("7", Level::Audit),
+            ("null", Level::Info),
+        ] {
             assert_eq!(serde_json::from_str::<Level>(json).unwrap(), level, "{json}");
         }
         assert_eq!(serde_json::to_string(&Level::Panic).unwrap(), "\"panic\"");
@@ -128,7 +135,8 @@ mod tests {
 
     #[test]
     fn a_line_with_odd_fields_still_decodes() {
-        let line: Line = serde_json::from_str(r#"{"level":99,"MESSAGE":"x","Data":null,"Extra":{}}"#).unwrap();
+        let line: Line =
+            serde_json::from_str(r#"{"level":99,"MESSAGE":"x","Data":null,"Extra":{}}"#).unwrap();
         assert_eq!((line.level, line.message.as_str()), (Level::Info, "x"));
     }
 }

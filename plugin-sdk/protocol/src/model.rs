@@ -9,7 +9,9 @@ pub type JsonMap = serde_json::Map<String, serde_json::Value>;
 pub(crate) type StringMap = BTreeMap<String, String>;
 
 /// An object that the API stores under a prefix and a key.
-pub trait Model: serde::Serialize + serde::de::DeserializeOwned + Default + Clone + Send + Sync + 'static {
+pub trait Model:
+    serde::Serialize + serde::de::DeserializeOwned + Default + Clone + Send + Sync + 'static
+{
     /// The path segment and event type of this model, for instance `machines`.
     const PREFIX: &'static str;
     /// The JSON name of the field that holds the key, for instance `Uuid`.

@@ -38,12 +38,15 @@ impl fmt::Display for SecureDataError {
 
 impl std::error::Error for SecureDataError {}
 
+/// Key, nonce and payload of a sealed value.
+pub type SealedParts<'a> = ([u8; 32], [u8; 24], &'a [u8]);
+
 impl SecureData {
     /// Checks the lengths and gives key, nonce and payload.
     ///
     /// # Errors
     /// The first part that has a wrong length.
-    pub fn parts(&self) -> Result<([u8; 32], [u8; 24], &[u8]), SecureDataError> {
+    pub fn parts(&self) -> Result<SealedParts<'_>, SecureDataError> {
         let key = self.key.0.as_deref().and_then(|b| b.try_into().ok()).ok_or(SecureDataError::Key)?;
         let nonce = self.nonce.0.as_deref().and_then(|b| b.try_into().ok()).ok_or(SecureDataError::Nonce)?;
         let payload = self.payload.0.as_deref().unwrap_or_default();
