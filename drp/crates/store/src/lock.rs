@@ -11,7 +11,7 @@ use crate::error::{Result, StoreError};
 /// process ends, however it ends; the file stays, because removing it would race with the next process.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -41,7 +41,14 @@ impl Lock {
         file.set_len(0).map_err(failed("write"))?;
         file.seek(SeekFrom::Start(0)).map_err(failed("write"))?;
         writeln!(file, "{}", std::process::id()).map_err(failed("write"))?;
-        Ok(Lock { _file: file })
+        Ok(Lock { file })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing alone is not enough: a child that is being forked at this moment still has the descriptor.
+        let _ = self.file.unlock();
     }
 }
 

@@ -44,6 +44,8 @@ fn writer_process() {
     let Ok(path) = env::var(DATABASE) else { return };
     let store = open(&path, Options::default()).unwrap();
     let out = Mutex::new(std::io::stdout());
+    // libtest has begun a line of its own, which would swallow the first acknowledgement.
+    writeln!(out.lock().unwrap()).unwrap();
     thread::scope(|scope| {
         for t in 0..THREADS {
             let (store, out) = (&store, &out);
