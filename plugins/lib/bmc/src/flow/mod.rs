@@ -1,0 +1,25 @@
+//! What each verb does, step by step.
+
+mod boot;
+mod identify;
+mod inventory;
+mod power;
+
+use crate::job::Job;
+use crate::{BmcError, Identify, Outcome, Power, Verb};
+
+pub(crate) async fn run(job: &mut Job) -> Result<Outcome, BmcError> {
+    match job.verb {
+        Verb::PowerOn => power::reach(job, Power::On).await,
+        Verb::PowerOff => power::reach(job, Power::Off).await,
+        Verb::PowerCycle => power::cycle(job).await,
+        Verb::PowerReset => power::reset(job).await,
+        Verb::PowerSoft => power::soft(job).await,
+        Verb::PowerStatus => power::status(job).await,
+        Verb::Boot { device, persistent } => boot::set(job, device, persistent).await,
+        Verb::BootStatus => boot::status(job).await,
+        Verb::Identify => identify::set(job, job.options.identify).await,
+        Verb::IdentifyOff => identify::set(job, Identify::Off).await,
+        Verb::BmcInfo => inventory::info(job).await,
+    }
+}
