@@ -136,9 +136,12 @@ impl Kind {
     #[must_use]
     pub fn fault(self) -> Fault {
         match self {
-            Self::Param | Self::Credentials | Self::Locked | Self::Conflict | Self::State | Self::Unsupported => {
-                Fault::User
-            }
+            Self::Param
+            | Self::Credentials
+            | Self::Locked
+            | Self::Conflict
+            | Self::State
+            | Self::Unsupported => Fault::User,
             Self::Internal | Self::Cancelled | Self::QueueFull => Fault::Host,
             _ => Fault::Hardware,
         }
@@ -171,8 +174,12 @@ impl Kind {
     fn advice(self) -> &'static str {
         match self {
             Self::Param => "correct the parameter",
-            Self::Credentials => "correct ipmi/username and ipmi/password; they are not tried again until they change",
-            Self::Locked => "correct ipmi/username and ipmi/password, or run the action unlock to try the same again",
+            Self::Credentials => {
+                "correct ipmi/username and ipmi/password; they are not tried again until they change"
+            }
+            Self::Locked => {
+                "correct ipmi/username and ipmi/password, or run the action unlock to try the same again"
+            }
             Self::Conflict => "wait for it to end, then ask again",
             Self::QueueFull => "ask again in a while, with fewer requests at a time",
             Self::State => "read powerstatus, then choose the verb that fits",
@@ -180,12 +187,18 @@ impl Kind {
             Self::Unsupported => "use another verb, or another driver in ipmi/mode",
             Self::Refused => "see what the BMC's own log says about it",
             Self::NodeBusy => "ask again in a while",
-            Self::Exhausted => "close sessions that other tools hold on the BMC, or wait until it drops idle ones",
+            Self::Exhausted => {
+                "close sessions that other tools hold on the BMC, or wait until it drops idle ones"
+            }
             Self::Protocol => "check that this is the BMC's address, and its firmware",
             Self::PowerUnknown => "nothing was sent; read powerstatus until the BMC knows the state",
-            Self::Silent => "check ipmi/address and ipmi/port-ipmitool, that IPMI over LAN is enabled, and firewalls",
+            Self::Silent => {
+                "check ipmi/address and ipmi/port-ipmitool, that IPMI over LAN is enabled, and firewalls"
+            }
             Self::Unreachable => "check ipmi/address, name resolution, routes and firewalls",
-            Self::Unconfirmed => "read powerstatus before doing anything else; the command may still take effect",
+            Self::Unconfirmed => {
+                "read powerstatus before doing anything else; the command may still take effect"
+            }
             Self::Internal => "see the plugin's log",
         }
     }
@@ -197,10 +210,15 @@ mod tests {
 
     #[test]
     fn every_text_says_what_and_what_next() {
-        let error = BmcError::new(Kind::Silent, "10.0.0.1:623", "no answer to power up within 10 s").maybe_done();
+        let error =
+            BmcError::new(Kind::Silent, "10.0.0.1:623", "no answer to power up within 10 s").maybe_done();
         assert_eq!(error.code(), 504);
         assert_eq!(error.fault(), Fault::Hardware);
         assert!(!error.retry_is_safe());
-        assert!(error.to_string().starts_with("10.0.0.1:623: no answer to power up within 10 s; check ipmi/address"));
+        assert!(
+            error
+                .to_string()
+                .starts_with("10.0.0.1:623: no answer to power up within 10 s; check ipmi/address")
+        );
     }
 }

@@ -135,7 +135,8 @@ impl Fleet {
         if inner.stop.is_cancelled() {
             return Err(BmcError::new(Kind::Cancelled, &bmc, "the plugin is stopping"));
         }
-        let changing = if verb.changes_power() { Some(self.begin_change(&target, verb, &bmc)?) } else { None };
+        let changing =
+            if verb.changes_power() { Some(self.begin_change(&target, verb, &bmc)?) } else { None };
         let lane = self.lane(&driver, &bmc)?;
         self.start_sweeping();
         let cancel = inner.stop.child_token();

@@ -2,7 +2,9 @@
 
 use crate::fleet::Inner;
 use crate::lane::{Lane, Request};
-use crate::{Attempt, BmcError, BootState, Chassis, Class, Command, Driver, Kind, Outcome, Power, Reply, Target};
+use crate::{
+    Attempt, BmcError, BootState, Chassis, Class, Command, Driver, Kind, Outcome, Power, Reply, Target,
+};
 use crate::{Verb, VerbOptions};
 use std::sync::Arc;
 use std::time::Duration;

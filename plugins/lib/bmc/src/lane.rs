@@ -2,7 +2,7 @@
 
 use crate::breaker::Breaker;
 use crate::limits::Limits;
-use crate::{BmcError, Clock, Command, Driver, Kind, Reply, Session, Target};
+use crate::{BmcError, Class, Clock, Command, Driver, Kind, Reply, Session, Target};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -75,7 +75,11 @@ impl Lane {
     }
 
     /// Waits for its turn, opens a session when none is kept, sends the command.
-    pub(crate) async fn execute(&self, shared: &Shared<'_>, request: &Request<'_>) -> Result<Answer, Failure> {
+    pub(crate) async fn execute(
+        &self,
+        shared: &Shared<'_>,
+        request: &Request<'_>,
+    ) -> Result<Answer, Failure> {
         let waiting = self.waiting.fetch_add(1, Ordering::AcqRel);
         let _waiting = Waiting(&self.waiting);
         let fail = |error| Failure { error, on_kept_session: false };
@@ -94,9 +98,9 @@ impl Lane {
         };
         // Asked again: whoever had the turn before may have tried the same credentials.
         self.admit(shared, request).map_err(fail)?;
-        let gap = state.last_end.map_or(Duration::ZERO, |end| {
-            (end + request.target.min_gap).saturating_sub(shared.clock.now())
-        });
+        let gap = state
+            .last_end
+            .map_or(Duration::ZERO, |end| (end + request.target.min_gap).saturating_sub(shared.clock.now()));
         tokio::select! {
             () = shared.clock.sleep(gap), if !gap.is_zero() => {}
             () = request.cancel.cancelled() => return Err(fail(self.cancelled())),
@@ -126,6 +130,7 @@ impl Lane {
         request: &Request<'_>,
     ) -> Result<Answer, BmcError> {
         let mut sent = false;
+        let changes = request.command.class() != Class::Read;
         let work = async {
             let mut refused_first = Vec::new();
             let session = match &mut state.kept {
@@ -133,7 +138,9 @@ impl Lane {
                 none => {
                     let opened = request.driver.open(request.target).await?;
                     refused_first = opened.refused_first;
-                    &mut none.insert(Kept { session: opened.session, fingerprint: request.fingerprint }).session
+                    &mut none
+                        .insert(Kept { session: opened.session, fingerprint: request.fingerprint })
+                        .session
                 }
             };
             sent = true;
@@ -144,7 +151,8 @@ impl Lane {
         let ceiling = request.target.timeout * 4 + Duration::from_secs(10);
         let bounded = async {
             let permit = shared.limits.acquire(&request.target.subnet()).await;
-            let permit = permit.map_err(|_| BmcError::new(Kind::Cancelled, &self.bmc, "the plugin is stopping"))?;
+            let permit =
+                permit.map_err(|_| BmcError::new(Kind::Cancelled, &self.bmc, "the plugin is stopping"))?;
             let mut work = std::pin::pin!(tokio::time::timeout(ceiling, work));
             let early = tokio::select! {
                 done = &mut work => Some(done),
@@ -167,15 +175,16 @@ impl Lane {
         // Whatever went wrong after the command had left, except a clear no, leaves it open whether it was done.
         result.map_err(|error| {
             let refused = error.leaves_session() || error.kind == Kind::Credentials;
-            if sent && !refused { error.maybe_done() } else { error }
+            if sent && changes && !refused { error.maybe_done() } else { error }
         })
     }
 
     fn admit(&self, shared: &Shared<'_>, request: &Request<'_>) -> Result<(), BmcError> {
         if shared.breaker.is_open(&self.bmc, request.fingerprint) {
             let user = &request.target.username;
-            let what =
-                format!("the credentials of user {user:?} were refused by this BMC before and were not tried again");
+            let what = format!(
+                "the credentials of user {user:?} were refused by this BMC before and were not tried again"
+            );
             return Err(BmcError::new(Kind::Locked, &self.bmc, what));
         }
         Ok(())

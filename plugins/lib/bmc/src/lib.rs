@@ -1,8 +1,4 @@
-//! What every out-of-band driver needs between "a person asked for power on" and "a packet leaves": one queue,
-//! one kept session and one breaker per BMC, bounds over all of them, and verbs that succeed only when the
-//! effect has been read back.
-//!
-//! A [`Fleet`] runs a [`Verb`] on a [`Target`] through a [`Driver`] and answers an [`Outcome`] or a [`BmcError`].
+#![doc = include_str!("../README.md")]
 
 mod boot;
 mod breaker;
@@ -13,7 +9,10 @@ mod error;
 #[cfg(test)]
 mod fake;
 mod fleet;
+#[cfg(test)]
+mod fleet_tests;
 mod flow;
+mod ipmi_driver;
 mod job;
 mod lane;
 mod limits;
@@ -28,6 +27,7 @@ pub use command::{BmcInfo, Chassis, Class, Command, Identify, Reply};
 pub use driver::{BoxFuture, Driver, Opened, Session};
 pub use error::{BmcError, Fault, Kind};
 pub use fleet::{Fleet, Settings};
+pub use ipmi_driver::IpmiDriver;
 pub use outcome::{Attempt, Outcome};
 pub use power::{Power, PowerControl};
 pub use target::{CipherChoice, Target};

@@ -59,7 +59,11 @@ impl Target {
     #[must_use]
     pub fn endpoint(&self, default_port: u16) -> String {
         let port = if self.port == 0 { default_port } else { self.port };
-        if self.host.contains(':') { format!("[{}]:{port}", self.host) } else { format!("{}:{port}", self.host) }
+        if self.host.contains(':') {
+            format!("[{}]:{port}", self.host)
+        } else {
+            format!("{}:{port}", self.host)
+        }
     }
 
     /// What identifies the credentials and changes with them, without being them. Only equal within the

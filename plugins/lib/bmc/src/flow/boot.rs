@@ -13,11 +13,14 @@ pub(super) async fn set(job: &mut Job, device: BootDevice, persistent: bool) -> 
             Err(error) if error.kind == Kind::Unsupported && lost.is_none() => {
                 job.note(format!("reading back: {}", error.what));
                 job.glance().await;
-                let text = format!("sent but not confirmed: the BMC accepted {asked} and cannot be asked for it");
+                let text =
+                    format!("sent but not confirmed: the BMC accepted {asked} and cannot be asked for it");
                 return Ok(job.outcome(device, "unknown", false, text));
             }
             Err(error) => {
-                return Err(job.unconfirmed(format!("boot {asked} was set; reading back failed: {}", error.what)));
+                return Err(
+                    job.unconfirmed(format!("boot {asked} was set; reading back failed: {}", error.what))
+                );
             }
         };
         // An answer was lost and the reading proves that the command was, too: once more, and once only.

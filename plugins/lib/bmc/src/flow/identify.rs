@@ -15,11 +15,13 @@ pub(super) async fn set(job: &mut Job, identify: Identify) -> Result<Outcome, Bm
             Err(job.unconfirmed(format!("{identify} was not answered ({lost})")))
         }
         (Some(_), None) => {
-            let text = format!("sent but not confirmed: the BMC accepted {identify} and reports the opposite");
+            let text =
+                format!("sent but not confirmed: the BMC accepted {identify} and reports the opposite");
             Ok(job.outcome(identify, if on { "off" } else { "on" }, false, text))
         }
         (None, None) => {
-            let text = format!("sent but not confirmed: the BMC accepted {identify} and does not report identify");
+            let text =
+                format!("sent but not confirmed: the BMC accepted {identify} and does not report identify");
             Ok(job.outcome(identify, "unknown", false, text))
         }
     }

@@ -5,6 +5,9 @@ mod identify;
 mod inventory;
 mod power;
 
+#[cfg(test)]
+mod tests;
+
 use crate::job::Job;
 use crate::{BmcError, Identify, Outcome, Power, Verb};
 

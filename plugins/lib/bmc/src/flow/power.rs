@@ -54,7 +54,8 @@ pub(super) async fn cycle(job: &mut Job) -> Result<Outcome, BmcError> {
             _ => {}
         }
         let waited = job.now().saturating_sub(begun);
-        if !seen_off && job.power == Power::On && waited >= CYCLE_SEEN_WITHIN.min(job.options.verify_timeout) {
+        if !seen_off && job.power == Power::On && waited >= CYCLE_SEEN_WITHIN.min(job.options.verify_timeout)
+        {
             if let Some(lost) = lost {
                 return Err(job.unconfirmed(format!(
                     "the power cycle was not answered ({lost}) and the machine was not seen to go off"
@@ -111,8 +112,15 @@ pub(super) async fn soft(job: &mut Job) -> Result<Outcome, BmcError> {
         Err(error) if error.kind == Kind::Unsupported => job.note(format!("soft shutdown: {}", error.what)),
         Err(error) => return Err(error),
     }
-    if known(job).await? != Power::Off {
-        drive(job, Power::Off).await?;
+    match read(job).await? {
+        Power::Off => {}
+        Power::On => drive(job, Power::Off).await?,
+        Power::Unknown => {
+            return Err(job.unconfirmed(
+                "the soft shutdown did not switch off in time, and the BMC does not say what power is; \
+                 the hard power down was not sent",
+            ));
+        }
     }
     let text = "the soft shutdown did not switch off in time; powered off hard, read back";
     Ok(job.outcome(Power::Off, Power::Off, true, text))
@@ -121,7 +129,9 @@ pub(super) async fn soft(job: &mut Job) -> Result<Outcome, BmcError> {
 /// The power state, or an error when the BMC does not know it: what is unknown is not acted on (promise P5).
 async fn known(job: &mut Job) -> Result<Power, BmcError> {
     match job.chassis().await?.power {
-        Power::Unknown => Err(job.error(Kind::PowerUnknown, "the BMC does not say whether power is on or off")),
+        Power::Unknown => {
+            Err(job.error(Kind::PowerUnknown, "the BMC does not say whether power is on or off"))
+        }
         power => Ok(power),
     }
 }
@@ -170,7 +180,10 @@ async fn drive(job: &mut Job, want: Power) -> Result<(), BmcError> {
         // Sent a second time only after the answer was lost and the readings prove that nothing happened.
         unchanged_since = if power == Power::Unknown { None } else { unchanged_since.or(Some(now)) };
         if lost.is_some() && unchanged_since.is_some_and(|since| now.saturating_sub(since) >= LOST_AFTER) {
-            job.note(format!("{}: power stayed {power}, so the command was lost; sent again", control.words()));
+            job.note(format!(
+                "{}: power stayed {power}, so the command was lost; sent again",
+                control.words()
+            ));
             lost = None;
             job.change(Command::Power(control)).await?;
             continue;

@@ -1,0 +1,252 @@
+//! The native IPMI driver: RMCP+ through drp-ipmi.
+
+use crate::{
+    BmcError, BmcInfo, BootDevice, BootState, BoxFuture, Chassis, CipherChoice, Class, Command, Driver,
+    Identify, Kind, Opened, Power, PowerControl, Reply, Session, Target,
+};
+use drp_ipmi as ipmi;
+use drp_ipmi::{CipherSuite, Client, CompletionCode, Idempotency, Privilege, Timeouts};
+use std::time::Duration;
+
+/// Longest wait for a session to open, whatever the target's timeout is.
+const CONNECT: Duration = Duration::from_secs(5);
+/// First retransmission of what may be sent again.
+const RETRANSMIT: Duration = Duration::from_millis(500);
+
+/// IPMI 2.0 over LAN.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct IpmiDriver;
+
+impl Driver for IpmiDriver {
+    fn name(&self) -> &'static str {
+        "ipmi"
+    }
+
+    fn default_port(&self) -> u16 {
+        ipmi::DEFAULT_PORT
+    }
+
+    fn can(&self, command: Command) -> bool {
+        !matches!(command, Command::BootSet(BootState { device: BootDevice::Other, .. }))
+    }
+
+    fn describe(&self, command: Command) -> String {
+        let request = request(command);
+        let data: Vec<_> = request.data.iter().map(|byte| format!("{byte:02x}")).collect();
+        let data = if data.is_empty() { "no data".to_owned() } else { format!("data {}", data.join(" ")) };
+        format!("IPMI netfn 0x{:02x} cmd 0x{:02x}, {data}", request.netfn, request.cmd)
+    }
+
+    fn open<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Opened, BmcError>> {
+        Box::pin(open(target))
+    }
+}
+
+async fn open(target: &Target) -> Result<Opened, BmcError> {
+    let bmc = target.endpoint(ipmi::DEFAULT_PORT);
+    let (first, then) = match target.cipher {
+        CipherChoice::Auto => (CipherSuite::Suite17, Some(CipherSuite::Suite3)),
+        CipherChoice::Suite3 => (CipherSuite::Suite3, None),
+        CipherChoice::Suite17 => (CipherSuite::Suite17, None),
+    };
+    let mut refused_first = Vec::new();
+    let session = match connect(target, first).await {
+        // Only the BMC's own word that it has no such suite leads on to the other one; silence does not.
+        Err(error @ ipmi::Error::SuiteRefused { .. }) if then.is_some() => {
+            let then = then.unwrap_or(CipherSuite::Suite3);
+            tracing::warn!(bmc, "cipher suite {first} refused, using {then}: {error}");
+            refused_first.push(format!("{}; suite {then} was asked for instead", said(&error)));
+            connect(target, then).await
+        }
+        other => other,
+    };
+    let session = session.map_err(|error| translate(&bmc, error))?;
+    Ok(Opened { session: Box::new(Ipmi { bmc, session }), refused_first })
+}
+
+async fn connect(target: &Target, suite: CipherSuite) -> Result<ipmi::Session, ipmi::Error> {
+    let login = ipmi::Target {
+        host: target.host.clone(),
+        port: if target.port == 0 { ipmi::DEFAULT_PORT } else { target.port },
+        user: target.username.clone(),
+        password: target.password.clone(),
+        suite,
+        privilege: Privilege::Operator,
+        kg: target.kg.clone(),
+    };
+    let timeouts =
+        Timeouts { connect: target.timeout.min(CONNECT), command: target.timeout, retransmit: RETRANSMIT };
+    Client::connect(&login, timeouts).await
+}
+
+struct Ipmi {
+    bmc: String,
+    session: ipmi::Session,
+}
+
+impl Session for Ipmi {
+    fn execute<'a>(&'a mut self, command: Command) -> BoxFuture<'a, Result<Reply, BmcError>> {
+        Box::pin(async move { self.send(command).await.map_err(|error| translate(&self.bmc, error)) })
+    }
+
+    fn close(self: Box<Self>) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            if let Err(error) = self.session.close().await {
+                tracing::debug!(bmc = self.bmc, "closing the session: {error}");
+            }
+        })
+    }
+}
+
+impl Ipmi {
+    async fn send(&mut self, command: Command) -> Result<Reply, ipmi::Error> {
+        match command {
+            Command::Chassis => {
+                let status = self.session.chassis_status().await?;
+                let power = if status.power_on { Power::On } else { Power::Off };
+                Ok(Reply::Chassis(Chassis { power, identify: status.identifying() }))
+            }
+            Command::BootGet => {
+                let flags = self.session.boot_flags().await?;
+                let device = match flags.device {
+                    ipmi::BootDevice::None => BootDevice::None,
+                    ipmi::BootDevice::Pxe => BootDevice::Pxe,
+                    ipmi::BootDevice::Disk => BootDevice::Disk,
+                    ipmi::BootDevice::Cdrom => BootDevice::Cd,
+                    ipmi::BootDevice::BiosSetup => BootDevice::Bios,
+                    _ => BootDevice::Other,
+                };
+                Ok(Reply::Boot(BootState {
+                    device,
+                    valid: flags.valid,
+                    persistent: flags.persistent,
+                    efi: flags.efi,
+                }))
+            }
+            Command::Info => {
+                let id = self.session.device_id().await?;
+                let manufacturer_id = id.manufacturer.unwrap_or_default();
+                Ok(Reply::Info(BmcInfo {
+                    device_id: id.id,
+                    // The minor revision is BCD (IPMI 2.0 §20.1).
+                    firmware: format!("{}.{:02x}", id.firmware_major, id.firmware_minor),
+                    protocol_version: format!("{}.{}", id.ipmi_version.0, id.ipmi_version.1),
+                    manufacturer_id,
+                    manufacturer: manufacturer(manufacturer_id).to_owned(),
+                    product_id: id.product.unwrap_or_default(),
+                    session: format!("cipher suite {}", self.session.suite()),
+                }))
+            }
+            Command::BootSet(_) => {
+                // Harmless and optional, so what comes of it does not matter unless the BMC went silent.
+                match self.session.execute(&ipmi::BootFlags::acknowledge_command()).await {
+                    Ok(_) | Err(ipmi::Error::Completion { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+                self.session.execute(&request(command)).await?;
+                Ok(Reply::Done)
+            }
+            Command::Power(_) | Command::Identify(_) => {
+                self.session.execute(&request(command)).await?;
+                Ok(Reply::Done)
+            }
+        }
+    }
+}
+
+/// The request of a command. What changes something leaves once: drp-ipmi would send some of it again.
+fn request(command: Command) -> ipmi::Command {
+    let mut request = match command {
+        Command::Chassis => ipmi::ChassisStatus::command(),
+        Command::Power(control) => match control {
+            PowerControl::Up => ipmi::ChassisControl::PowerUp,
+            PowerControl::Down => ipmi::ChassisControl::PowerDown,
+            PowerControl::Cycle => ipmi::ChassisControl::PowerCycle,
+            PowerControl::Reset => ipmi::ChassisControl::HardReset,
+            PowerControl::Soft => ipmi::ChassisControl::SoftShutdown,
+        }
+        .command(),
+        Command::BootGet => ipmi::BootFlags::get_command(),
+        Command::BootSet(state) => {
+            let device = match state.device {
+                BootDevice::None | BootDevice::Other => ipmi::BootDevice::None,
+                BootDevice::Pxe => ipmi::BootDevice::Pxe,
+                BootDevice::Disk => ipmi::BootDevice::Disk,
+                BootDevice::Cd => ipmi::BootDevice::Cdrom,
+                BootDevice::Bios => ipmi::BootDevice::BiosSetup,
+            };
+            let flags = ipmi::BootFlags {
+                valid: state.valid,
+                ..ipmi::BootFlags::new(device, state.persistent, state.efi)
+            };
+            flags.set_command()
+        }
+        Command::Identify(identify) => match identify {
+            Identify::Seconds(seconds) => ipmi::Identify::Seconds(seconds),
+            Identify::Forever => ipmi::Identify::Forever,
+            Identify::Off => ipmi::Identify::Off,
+        }
+        .command(),
+        Command::Info => ipmi::DeviceId::command(),
+    };
+    if command.class() != Class::Read {
+        request.idempotency = Idempotency::Once;
+    }
+    request
+}
+
+/// Makes an error of the transport one of this crate. Its texts name what happened and hold no secret.
+fn translate(bmc: &str, error: ipmi::Error) -> BmcError {
+    let kind = match &error {
+        ipmi::Error::BadTarget { .. } => Kind::Param,
+        ipmi::Error::Resolve { .. } | ipmi::Error::Unreachable { .. } => Kind::Unreachable,
+        ipmi::Error::Silent { .. } => Kind::Silent,
+        ipmi::Error::Refused { .. } => Kind::Credentials,
+        ipmi::Error::SuiteRefused { .. } => Kind::Unsupported,
+        ipmi::Error::Busy { .. } => Kind::NodeBusy,
+        ipmi::Error::InsufficientResources { .. } => Kind::Exhausted,
+        ipmi::Error::Completion { code, .. } => completion(*code),
+        ipmi::Error::Local { .. } => Kind::Internal,
+        _ => Kind::Protocol,
+    };
+    let maybe_done = error.maybe_done();
+    let mut out = BmcError::new(kind, bmc, said(&error));
+    if matches!(error, ipmi::Error::SuiteRefused { .. }) {
+        out = out.advise("set ipmi/cipher-suite to a suite the BMC has, 3 or 17, or to auto");
+    }
+    if maybe_done { out.maybe_done() } else { out }
+}
+
+/// Codes that say "I have no such thing" against codes that say "not this time" (IPMI 2.0 §5.2, Table 5-2).
+fn completion(code: CompletionCode) -> Kind {
+    match code {
+        CompletionCode::INVALID_COMMAND | CompletionCode::INVALID_DATA_FIELD => Kind::Unsupported,
+        // Get/Set System Boot Options: parameter not supported.
+        CompletionCode(0x80 | 0xc2 | 0xd6) => Kind::Unsupported,
+        _ => Kind::Refused,
+    }
+}
+
+/// The transport's text up to its advice; this crate gives its own, in terms of params.
+fn said(error: &ipmi::Error) -> String {
+    let text = error.to_string();
+    match text.split_once("; ") {
+        Some((what, _)) => what.to_owned(),
+        None => text,
+    }
+}
+
+/// Names of the manufacturers that are met most (IANA enterprise numbers).
+fn manufacturer(id: u32) -> &'static str {
+    match id {
+        2 => "IBM",
+        11 | 47196 => "HPE",
+        343 => "Intel",
+        674 => "Dell",
+        7244 => "Quanta",
+        10876 | 47488 => "Supermicro",
+        19046 => "Lenovo",
+        20301 => "IBM eServer",
+        _ => "",
+    }
+}
