@@ -93,7 +93,7 @@ impl InstanceState {
     pub fn event_action(self) -> Option<&'static str> {
         match self {
             Self::Configured => Some("configed"),
-            Self::Stopped | Self::Failed | Self::Quarantined => Some("stopped"),
+            Self::Stopped | Self::Failed | Self::Restarting | Self::Quarantined => Some("stopped"),
             _ => None,
         }
     }
@@ -114,8 +114,8 @@ pub struct InstanceChange {
     pub state: InstanceState,
     /// What its `PluginErrors` shall be; `None` leaves them as they are.
     pub errors: Option<Vec<String>>,
-    /// Whether the `plugins` event of [`InstanceState::event_action`] is due: the process had been
-    /// configured before, or is now.
+    /// Whether the `plugins` event of [`InstanceState::event_action`] is due: the instance began or ceased
+    /// to serve with this change.
     pub announce: bool,
 }
 

@@ -104,7 +104,7 @@ pub enum HostError {
         /// Name of the instance.
         plugin: String,
         /// What it said; `code` is never 0.
-        error: Error,
+        error: Box<Error>,
     },
     /// The process did not get to `READY!`.
     #[error("plugin {plugin} did not start: {why}")]
@@ -144,7 +144,7 @@ pub enum HostError {
         /// Name of the provider.
         provider: String,
         /// What the daemon said.
-        error: Error,
+        error: Box<Error>,
     },
     /// An uploaded executable is larger than is accepted.
     #[error("the upload of plugin provider {provider} is larger than {limit} bytes")]
@@ -234,7 +234,7 @@ impl From<HostError> for Error {
         let code = error.code();
         let text = error.to_string();
         match error {
-            HostError::Plugin { error, .. } => error,
+            HostError::Plugin { error, .. } => *error,
             HostError::NoSuchPlugin { plugin }
             | HostError::NotRunning { plugin, .. }
             | HostError::Overloaded { plugin, .. }
@@ -288,6 +288,9 @@ mod tests {
     #[test]
     fn what_the_plugin_said_goes_out_unchanged() {
         let said = Error::new(418, "plugin", "no such lamp").on("plugin", "lamp");
-        assert_eq!(Error::from(HostError::Plugin { plugin: "p".into(), error: said.clone() }), said);
+        assert_eq!(
+            Error::from(HostError::Plugin { plugin: "p".into(), error: Box::new(said.clone()) }),
+            said
+        );
     }
 }

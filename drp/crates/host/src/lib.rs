@@ -5,13 +5,35 @@
 //! tells it goes through [`Backend`].
 
 mod backend;
+mod cache;
+mod catalogue;
 mod config;
+mod core;
+mod diagnose;
+mod environment;
 mod error;
+mod forward;
+mod from_plugin;
 mod host;
+mod inbox;
+mod instance;
+mod kernel;
+mod lines;
+mod link;
+mod once;
+mod proc;
+mod process;
+mod publisher;
+mod records;
+mod sockets;
+mod spawner;
+mod standalone;
 mod status;
 
 pub use backend::{Backend, InstanceChange, InstanceState, Provider, ProviderChange, Removal};
 pub use config::{HostConfig, Limits};
+pub use environment::INHERITED;
 pub use error::{Fault, HostError};
 pub use host::{Host, Problem, RegisteredAction};
+pub use standalone::{NoDaemon, PluginRun, define};
 pub use status::InstanceStatus;

@@ -1,0 +1,541 @@
+//! The controller of one plugin instance (wire-protocol §1.12).
+
+use crate::core::Core;
+use crate::from_plugin::Reporter;
+use crate::host::RegisteredAction;
+use crate::inbox::Inbox;
+use crate::lines::Gate;
+use crate::process::{Launch, Output, Process};
+use crate::publisher::Publisher;
+use crate::{HostError, InstanceChange, InstanceState, InstanceStatus, Provider};
+use bytes::Bytes;
+use drp_protocol::{Error, Level, Plugin};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// An instance as the host holds it.
+pub(crate) struct Instance {
+    pub(crate) name: Arc<str>,
+    pub(crate) inbox: Inbox,
+    /// Cancelled when the controller has ended and nothing of the instance is left.
+    pub(crate) ended: CancellationToken,
+    /// The process while it is configured.
+    serving: RwLock<Option<Arc<Process>>>,
+    view: Mutex<View>,
+    output: Output,
+    gate: Arc<Gate>,
+    dropped_events: Arc<AtomicU64>,
+}
+
+struct View {
+    provider: String,
+    state: InstanceState,
+    errors: Vec<String>,
+    restarts: u64,
+    process: Option<Arc<Process>>,
+}
+
+impl Instance {
+    /// Makes an instance and its controller. With `after`, the controller waits until an earlier
+    /// instance of the same name has ended.
+    pub(crate) fn start(core: &Arc<Core>, plugin: Plugin, after: Option<CancellationToken>) -> Arc<Self> {
+        let view = View {
+            provider: plugin.provider.clone(),
+            state: InstanceState::Created,
+            errors: plugin.plugin_errors.clone(),
+            restarts: 0,
+            process: None,
+        };
+        let instance = Arc::new(Self {
+            name: plugin.name.as_str().into(),
+            inbox: Inbox::default(),
+            ended: CancellationToken::new(),
+            serving: RwLock::default(),
+            view: Mutex::new(view),
+            output: Output::default(),
+            gate: Arc::new(Gate::new(core.limits.log_rate)),
+            dropped_events: Arc::default(),
+        });
+        let reporter = Reporter {
+            plugin: Arc::clone(&instance.name),
+            backend: Arc::clone(&core.backend),
+            gate: Arc::clone(&instance.gate),
+        };
+        let (leaving_sender, leaving) = mpsc::channel(4);
+        let controller = Controller {
+            core: Arc::clone(core),
+            instance: Arc::clone(&instance),
+            reporter,
+            plugin,
+            dirty: true,
+            end: false,
+            reconfigure: false,
+            announced: false,
+            crashes: VecDeque::new(),
+            leaving,
+            leaving_sender,
+        };
+        tokio::spawn(async move {
+            if let Some(after) = after {
+                after.cancelled().await;
+            }
+            controller.run().await;
+        });
+        instance
+    }
+
+    /// The process, when it is configured.
+    pub(crate) fn process(&self) -> Result<Arc<Process>, HostError> {
+        let serving = self.serving.read().unwrap_or_else(PoisonError::into_inner);
+        serving.clone().ok_or_else(|| HostError::NotRunning {
+            plugin: self.name.to_string(),
+            state: self.view(|v| v.state).to_string(),
+        })
+    }
+
+    pub(crate) fn provider(&self) -> String {
+        self.view(|v| v.provider.clone())
+    }
+
+    pub(crate) fn status(&self) -> InstanceStatus {
+        let (stdout, stderr) = (self.output.stdout.all(), self.output.stderr.all());
+        self.view(|view| InstanceStatus {
+            name: self.name.to_string(),
+            provider: view.provider.clone(),
+            state: view.state,
+            pid: view.process.as_ref().map(|p| p.pid),
+            uptime: view.process.as_ref().map(|p| p.started.elapsed()),
+            restarts: view.restarts,
+            in_flight: view.process.as_ref().map_or(0, |p| p.link.in_flight()),
+            dropped_events: self.dropped_events.load(Ordering::Relaxed),
+            dropped_lines: self.gate.dropped(),
+            errors: view.errors.clone(),
+            stdout,
+            stderr,
+        })
+    }
+
+    fn view<T>(&self, look: impl FnOnce(&mut View) -> T) -> T {
+        look(&mut self.view.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn serve(&self, process: Option<Arc<Process>>) {
+        *self.serving.write().unwrap_or_else(PoisonError::into_inner) = process;
+    }
+}
+
+/// What came of a start.
+enum Launched {
+    /// Configured.
+    Live(Arc<Process>, Arc<Provider>),
+    /// Does not run until something changes.
+    Rest,
+    /// The process died on the way.
+    Died(String),
+    /// Something changed meanwhile: look again.
+    Again,
+}
+
+struct Controller {
+    core: Arc<Core>,
+    instance: Arc<Instance>,
+    reporter: Reporter,
+    plugin: Plugin,
+    /// Something changed that asks for a start, or a stop and a start.
+    dirty: bool,
+    end: bool,
+    reconfigure: bool,
+    /// The daemon was told that it serves.
+    announced: bool,
+    crashes: VecDeque<Instant>,
+    leaving: mpsc::Receiver<Error>,
+    leaving_sender: mpsc::Sender<Error>,
+}
+
+impl Controller {
+    async fn run(mut self) {
+        loop {
+            self.absorb();
+            if self.end {
+                break;
+            }
+            if !self.dirty {
+                self.instance.inbox.news().await;
+                continue;
+            }
+            self.dirty = false;
+            self.reconfigure = false;
+            while self.leaving.try_recv().is_ok() {}
+            let died = match self.launch().await {
+                Launched::Live(process, provider) => self.live(process, provider).await,
+                Launched::Died(how) => Some(how),
+                Launched::Rest => None,
+                Launched::Again => {
+                    self.dirty = true;
+                    None
+                }
+            };
+            if let Some(how) = died {
+                self.after_crash(how).await;
+            }
+        }
+        self.change(InstanceState::Stopped, None).await;
+        self.instance.ended.cancel();
+    }
+
+    /// Takes the wishes that have come.
+    fn absorb(&mut self) {
+        let wishes = self.instance.inbox.take();
+        self.end |= wishes.end;
+        self.reconfigure |= wishes.reconfigure;
+        let mut fresh = wishes.restart;
+        if let Some(plugin) = wishes.plugin {
+            // Changes of Meta or PluginErrors do not restart: the daemon itself writes the latter.
+            fresh |= self.plugin.description != plugin.description
+                || self.plugin.provider != plugin.provider
+                || self.plugin.params != plugin.params;
+            self.instance.view(|v| v.provider.clone_from(&plugin.provider));
+            self.plugin = plugin;
+        }
+        if fresh {
+            self.dirty = true;
+            self.crashes.clear();
+        }
+    }
+
+    fn interrupted(&mut self) -> bool {
+        self.absorb();
+        self.end || self.dirty
+    }
+
+    /// Waits until something asks this instance to stop.
+    async fn interruption(&mut self) {
+        while !self.interrupted() {
+            self.instance.inbox.news().await;
+        }
+    }
+
+    async fn launch(&mut self) -> Launched {
+        let Some(provider) = self.core.catalogue.get(&self.plugin.provider) else {
+            let mut errors = vec![format!("Missing Plugin Provider: {}", self.plugin.provider)];
+            errors.extend(self.core.catalogue.problem_of(&self.plugin.provider));
+            return self.rest(InstanceState::Stopped, errors).await;
+        };
+        let params = self.core.backend.config_params(&self.plugin, &provider.definition).await;
+        if let Err(errors) = params {
+            return self.rest(InstanceState::Stopped, errors).await;
+        }
+        self.change(InstanceState::Starting, None).await;
+        let process = match self.spawn(&provider).await {
+            Ok(Some(process)) => Arc::new(process),
+            Ok(None) => return Launched::Again,
+            Err(e) => {
+                let errors = match e {
+                    HostError::Start { why, spawned: true, .. } => {
+                        vec!["Failed to start plugin - didn't respond cleanly".to_owned(), why]
+                    }
+                    HostError::Start { why, .. } => {
+                        vec![format!("Failed to start plugin - didn't start: {why}")]
+                    }
+                    other => vec![format!("Failed to start plugin - didn't start: {other}")],
+                };
+                if self.crashes.is_empty() {
+                    return self.rest(InstanceState::Failed, errors).await;
+                }
+                return Launched::Died(errors.join("; "));
+            }
+        };
+        self.instance.view(|v| v.process = Some(Arc::clone(&process)));
+        self.change(InstanceState::Configuring, Some(Vec::new())).await;
+        let configured = self.configure(&process, &provider).await;
+        if let Some(outcome) = self.after_config(&process, configured).await {
+            return outcome;
+        }
+        self.register(&process, &provider);
+        self.change(InstanceState::Configured, Some(Vec::new())).await;
+        Launched::Live(process, provider)
+    }
+
+    /// Starts the process; `None` when something changed meanwhile.
+    async fn spawn(&mut self, provider: &Provider) -> Result<Option<Process>, HostError> {
+        let failed = |e: Error| HostError::Start {
+            plugin: self.instance.name.to_string(),
+            why: format!("no token for it: {e}"),
+            spawned: false,
+        };
+        let token = self.core.backend.run_token(&self.instance.name).await.map_err(failed)?;
+        if token.expose().is_empty() {
+            return Err(failed(Error::new(500, "plugins", "the token is empty")));
+        }
+        let launch = Launch {
+            reporter: self.reporter.clone(),
+            binary: provider.path.clone(),
+            sockets: self.core.room.pair(&self.instance.name),
+            token,
+            environment: self.core.environment.clone(),
+            scratch: self.core.config.scratch_dir.clone(),
+            limits: Arc::clone(&self.core.limits),
+            output: self.instance.output.clone(),
+            leaving: self.leaving_sender.clone(),
+            records: Arc::clone(&self.core.records),
+            keepers: self.core.keepers.clone(),
+        };
+        let starting = Process::start(launch);
+        tokio::select! {
+            biased;
+            result = starting => result.map(Some),
+            // Dropping the start ends the process.
+            () = self.interruption() => Ok(None),
+        }
+    }
+
+    /// Sends `/config`. A wish to stop waits for its answer, but not for ever. No lock is held: the
+    /// plugin calls back before it answers.
+    async fn configure(&mut self, process: &Arc<Process>, provider: &Provider) -> Result<(), ConfigError> {
+        let backend = Arc::clone(&self.core.backend);
+        backend.register_store_objects(&provider.definition).await.map_err(ConfigError::Own)?;
+        let params = backend.config_params(&self.plugin, &provider.definition).await;
+        let mut params = params.map_err(ConfigError::Params)?;
+        params.insert("Name".to_owned(), self.plugin.name.clone().into());
+        let body = serde_json::to_vec(&params).map_err(|e| ConfigError::Params(vec![e.to_string()]))?;
+        let (deadline, patience) = (self.core.limits.config, self.core.limits.stop);
+        let link = Arc::clone(&process.link);
+        let mut call = std::pin::pin!(link.tell("config", Bytes::from(body), deadline));
+        let result = tokio::select! {
+            biased;
+            result = &mut call => result,
+            () = async {
+                self.interruption().await;
+                tokio::time::sleep(patience).await;
+            } => return Err(ConfigError::Interrupted),
+        };
+        result.map_err(ConfigError::Call)
+    }
+
+    /// Deals with a `/config` that failed, or that succeeded too late.
+    async fn after_config(
+        &mut self,
+        process: &Arc<Process>,
+        configured: Result<(), ConfigError>,
+    ) -> Option<Launched> {
+        let failed = match configured {
+            Ok(()) if self.interrupted() => {
+                self.deregister();
+                self.halt(process).await;
+                return Some(Launched::Again);
+            }
+            Ok(()) => return None,
+            Err(failed) => failed,
+        };
+        self.deregister();
+        let (errors, died, withdraw) = match failed {
+            ConfigError::Interrupted => {
+                process.kill().await;
+                self.forget_process();
+                return Some(Launched::Again);
+            }
+            ConfigError::Params(errors) => (errors, false, None),
+            ConfigError::Own(e) => (vec![e.to_string()], false, None),
+            ConfigError::Call(HostError::Plugin { error, .. }) if error.code == 403 => {
+                (vec![error.to_string()], false, Some(error.to_string()))
+            }
+            ConfigError::Call(HostError::Plugin { error, .. }) => (vec![error.to_string()], false, None),
+            ConfigError::Call(e) => (vec![e.to_string()], matches!(e, HostError::Gone { .. }), None),
+        };
+        self.halt(process).await;
+        if let Some(why) = withdraw {
+            self.withdraw(why);
+        }
+        if died {
+            return Some(Launched::Died(errors.join("; ")));
+        }
+        Some(self.rest(InstanceState::Failed, errors).await)
+    }
+
+    fn register(&self, process: &Arc<Process>, provider: &Provider) {
+        let definition = &provider.definition;
+        let publisher = definition.has_publish.then(|| {
+            let (link, reporter) = (Arc::clone(&process.link), self.reporter.clone());
+            Publisher::start(link, reporter, &self.core.limits, Arc::clone(&self.instance.dropped_events))
+        });
+        let actions = definition.available_actions.iter().map(|action| RegisteredAction {
+            plugin: Arc::clone(&self.instance.name),
+            action: Arc::new(action.clone()),
+        });
+        self.instance.serve(Some(Arc::clone(process)));
+        self.core.registry.add(actions.collect(), publisher);
+    }
+
+    /// The configured life. Gives how the process died, or `None` when it was stopped.
+    async fn live(&mut self, process: Arc<Process>, provider: Arc<Provider>) -> Option<String> {
+        loop {
+            let left = tokio::select! {
+                biased;
+                () = process.gone() => {
+                    self.deregister();
+                    process.cleaned_up().await;
+                    self.forget_process();
+                    return Some(process.how());
+                }
+                error = self.leaving.recv() => error,
+                () = self.instance.inbox.news() => None,
+            };
+            if let Some(error) = left {
+                self.stop(&process).await;
+                self.left(error).await;
+                return None;
+            }
+            if self.interrupted() {
+                self.stop(&process).await;
+                self.change(InstanceState::Stopped, None).await;
+                return None;
+            }
+            if std::mem::take(&mut self.reconfigure) {
+                self.reporter.host(Level::Info, "is configured again");
+                let configured = self.configure(&process, &provider).await;
+                match self.after_config(&process, configured).await {
+                    None => {}
+                    Some(Launched::Died(how)) => return Some(how),
+                    Some(Launched::Again) => {
+                        self.change(InstanceState::Stopped, None).await;
+                        self.dirty = true;
+                        return None;
+                    }
+                    Some(_) => return None,
+                }
+            }
+        }
+    }
+
+    /// The plugin said that it leaves (wire-protocol §1.8).
+    async fn left(&mut self, error: Error) {
+        if error.code == 403 {
+            self.withdraw(error.to_string());
+            // The change of the catalogue gives the final PluginErrors.
+            self.change(InstanceState::Stopped, Some(vec![error.to_string()])).await;
+            return;
+        }
+        let said = if error == Error::default() { "it left".to_owned() } else { error.to_string() };
+        self.change(InstanceState::Stopped, Some(vec![said])).await;
+    }
+
+    /// Takes the provider out of the catalogue, beside this task: the catalogue may be busy defining.
+    fn withdraw(&self, why: String) {
+        let (core, provider) = (Arc::clone(&self.core), self.plugin.provider.clone());
+        tokio::spawn(async move {
+            core.catalogue.withdraw(&provider, why).await;
+            core.providers_changed(&[provider]);
+        });
+    }
+
+    fn deregister(&self) {
+        self.core.registry.remove(&self.instance.name);
+        self.instance.serve(None);
+    }
+
+    async fn stop(&mut self, process: &Arc<Process>) {
+        self.deregister();
+        self.change(InstanceState::Stopping, None).await;
+        self.halt(process).await;
+    }
+
+    async fn halt(&mut self, process: &Arc<Process>) {
+        process.stop().await;
+        self.forget_process();
+    }
+
+    fn forget_process(&self) {
+        self.instance.view(|v| v.process = None);
+    }
+
+    async fn after_crash(&mut self, how: String) {
+        self.reporter.host(Level::Error, format!("crashed: it {how}"));
+        let now = Instant::now();
+        let (window, budget) = (self.core.limits.crash_window, self.core.limits.crash_budget);
+        self.crashes.retain(|at| now.duration_since(*at) < window);
+        self.crashes.push_back(now);
+        let count = self.crashes.len();
+        if count >= budget.max(1) {
+            let mut errors = vec![format!(
+                "Plugin is quarantined: it crashed {count} times within {window:?}; the last time it {how}"
+            )];
+            errors.extend(
+                self.instance.output.stderr.all().pop().map(|last| format!("The last it said: {last}")),
+            );
+            errors.push("It is started again when the plugin or its provider changes".to_owned());
+            self.crashes.clear();
+            self.change(InstanceState::Quarantined, Some(errors)).await;
+            return;
+        }
+        let pause = backoff(count, self.core.limits.backoff_first, self.core.limits.backoff_most);
+        let errors = vec![format!("Plugin crashed: it {how}; it is started again in {pause:.1?}")];
+        self.change(InstanceState::Restarting, Some(errors)).await;
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {
+                self.dirty = true;
+                self.instance.view(|v| v.restarts += 1);
+            }
+            () = self.interruption() => {}
+        }
+    }
+
+    async fn rest(&mut self, state: InstanceState, errors: Vec<String>) -> Launched {
+        self.change(state, Some(errors)).await;
+        Launched::Rest
+    }
+
+    async fn change(&mut self, state: InstanceState, errors: Option<Vec<String>>) {
+        let announce = match state.event_action() {
+            Some("configed") => !std::mem::replace(&mut self.announced, true),
+            Some(_) => std::mem::take(&mut self.announced),
+            None => false,
+        };
+        let (plugin, new) = (self.instance.name.to_string(), errors.clone());
+        self.instance.view(|view| {
+            view.state = state;
+            if let Some(new) = new {
+                view.errors = new;
+            }
+        });
+        self.core.backend.instance_changed(InstanceChange { plugin, state, errors, announce }).await;
+    }
+}
+
+enum ConfigError {
+    /// The params do not fit.
+    Params(Vec<String>),
+    /// The daemon refused something.
+    Own(Error),
+    /// The call or the plugin failed.
+    Call(HostError),
+    /// Asked to stop, and the plugin did not come to an end with it.
+    Interrupted,
+}
+
+/// Doubles with every crash up to a bound; between half and the whole of it, so that plugins that died
+/// together do not come back together.
+fn backoff(crashes: usize, first: Duration, most: Duration) -> Duration {
+    let doubled = first.saturating_mul(1 << (crashes.saturating_sub(1)).min(16)).min(most);
+    let mut byte = [0; 1];
+    let _ = getrandom::fill(&mut byte);
+    doubled / 2 + doubled / 2 * u32::from(byte[0]) / 255
+}
+
+#[cfg(test)]
+mod tests {
+    use super::backoff;
+    use std::time::Duration;
+
+    #[test]
+    fn pauses_grow_within_bounds() {
+        let (first, most) = (Duration::from_millis(100), Duration::from_secs(2));
+        for (crashes, low, high) in [(1, 50, 100), (2, 100, 200), (5, 800, 1600), (50, 1000, 2000)] {
+            let pause = backoff(crashes, first, most).as_millis();
+            assert!((low..=high).contains(&pause), "{crashes}: {pause}");
+        }
+    }
+}
