@@ -1,0 +1,116 @@
+//! The BMC as a function, on bytes that nobody sane would send.
+
+use super::Engine;
+use crate::{BmcConfig, Effect, On, Rule};
+use drp_ipmi::codec::crypto::Algorithms;
+use drp_ipmi::codec::handshake::{Head, OpenRequest, Rakp1};
+use drp_ipmi::codec::message::{Request, Response};
+use drp_ipmi::codec::packet::{Packet, PayloadType, encode_plain, encode_v15};
+use drp_ipmi::{CipherSuite, RakpStatus};
+use proptest::prelude::*;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+fn peer() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, 1000).into()
+}
+
+fn engine(now: Instant) -> Engine {
+    Engine::new(BmcConfig { sessions: 3, ..BmcConfig::new("admin", "secret".to_owned()) }, now, || [7; 16])
+}
+
+fn open(console_id: u32, suite: CipherSuite) -> Vec<u8> {
+    let algorithms = Algorithms::of(suite);
+    let request = OpenRequest { tag: 1, privilege: 4, console_id, algorithms };
+    encode_plain(PayloadType::OpenRequest, &request.encode())
+}
+
+fn status(replies: &[super::Reply]) -> Option<RakpStatus> {
+    let Ok(Packet::V20(packet)) = Packet::parse(&replies.first()?.bytes) else { return None };
+    Some(Head::decode(packet.plain().ok()?).ok()?.status)
+}
+
+#[test]
+fn slots_run_out_and_come_back() {
+    let now = Instant::now();
+    let mut bmc = engine(now);
+    for id in 1..=3 {
+        assert_eq!(status(&bmc.handle(peer(), &open(id, CipherSuite::Suite3), now)), Some(RakpStatus::OK));
+    }
+    let full = bmc.handle(peer(), &open(4, CipherSuite::Suite3), now);
+    assert_eq!(status(&full), Some(RakpStatus::INSUFFICIENT_RESOURCES));
+    // A retransmission of a request that has its slot takes no other.
+    assert_eq!(status(&bmc.handle(peer(), &open(2, CipherSuite::Suite3), now)), Some(RakpStatus::OK));
+    let later = now + Duration::from_secs(61);
+    assert_eq!(status(&bmc.handle(peer(), &open(4, CipherSuite::Suite3), later)), Some(RakpStatus::OK));
+    assert_eq!(bmc.sessions.len(), 1);
+}
+
+#[test]
+fn a_suite_that_is_not_offered_is_refused() {
+    let now = Instant::now();
+    let mut bmc = engine(now);
+    bmc.config.suites = vec![CipherSuite::Suite3];
+    assert_eq!(
+        status(&bmc.handle(peer(), &open(1, CipherSuite::Suite17), now)),
+        Some(RakpStatus::NO_SUITE_MATCH)
+    );
+}
+
+#[test]
+fn an_unknown_user_is_refused_and_the_slot_is_free() {
+    let now = Instant::now();
+    let mut bmc = engine(now);
+    bmc.handle(peer(), &open(1, CipherSuite::Suite17), now);
+    let rakp1 = Rakp1 { tag: 2, bmc_id: 1, console_random: [1; 16], role: 0x14, user: b"root".to_vec() };
+    let replies = bmc.handle(peer(), &encode_plain(PayloadType::Rakp1, &rakp1.encode()), now);
+    assert_eq!(status(&replies), Some(RakpStatus::UNAUTHORIZED_NAME));
+    assert_eq!((bmc.sessions.len(), bmc.counts.refused), (0, 1));
+}
+
+#[test]
+fn only_harmless_commands_are_answered_without_a_session() {
+    let now = Instant::now();
+    let mut bmc = engine(now);
+    for (netfn, cmd, data, code) in
+        [(0x06, 0x38, vec![0x8e, 4], 0x00), (0x06, 0x37, vec![], 0x00), (0x00, 0x02, vec![1], 0xd4)]
+    {
+        let request = Request { netfn, seq: 1, cmd, data };
+        let replies = bmc.handle(peer(), &encode_v15(&request.encode()), now);
+        let Ok(Packet::V15 { payload, .. }) = Packet::parse(&replies[0].bytes) else { panic!("no answer") };
+        assert_eq!(Response::decode(payload).unwrap().code.0, code);
+    }
+    assert!(!bmc.chassis.power());
+}
+
+#[test]
+fn a_held_answer_comes_after_the_next_one() {
+    let now = Instant::now();
+    let mut bmc = engine(now);
+    bmc.faults.0 = vec![Rule::new(On::Open, Effect::Reorder).times(1)];
+    assert_eq!(bmc.handle(peer(), &open(1, CipherSuite::Suite3), now), []);
+    assert_eq!(bmc.handle(peer(), &open(2, CipherSuite::Suite3), now).len(), 2);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn any_datagrams_never_panic(datagrams in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..120), 1..8)) {
+        let now = Instant::now();
+        let mut bmc = engine(now);
+        for (n, mut bytes) in datagrams.into_iter().enumerate() {
+            // Half of them look like IPMI from outside.
+            if n % 2 == 0 {
+                let len = u16::try_from(bytes.len()).unwrap().to_le_bytes();
+                let kind = bytes.first().map_or(0, |b| b % 0x16);
+                let mut framed = vec![6, 0, 0xff, 7, 6, kind, 0, 0, 0, 0, 0, 0, 0, 0, len[0], len[1]];
+                framed.append(&mut bytes);
+                bytes = framed;
+            }
+            bmc.handle(peer(), &bytes, now);
+        }
+        prop_assert_eq!(bmc.counts.commands, 0);
+        prop_assert!(bmc.sessions.len() <= 3);
+    }
+}
