@@ -78,10 +78,8 @@ fn obey<P: Plugin, E>(verb: Verb, definition: Definition<P, E>, plugin: Arc<P>) 
         }
         Verb::ListenWrong(given) => {
             print(wire::FAILED)?;
-            let text =
-                format!("listen takes two arguments, the to-plugin and the from-plugin socket, not {given}");
             // Status 1 and not 2: the word `Failed` was said (wire-protocol §1.1).
-            Err(SdkError::Plugin(drp_protocol::Error::new(400, "listen", text)))
+            Err(SdkError::ListenArguments(given))
         }
         Verb::Version => print(&format!("Version: {}", definition.provider.version)),
         Verb::Autocomplete(file) => {

@@ -16,6 +16,9 @@ pub enum SdkError {
     /// The command line is not one of those of wire-protocol §1.1.
     #[error("{0}")]
     Usage(String),
+    /// `listen` without its two sockets.
+    #[error("listen takes two arguments, the to-plugin and the from-plugin socket, not {0}")]
+    ListenArguments(usize),
     /// A file, directory or socket could not be used.
     #[error("cannot {what} {path}: {source}")]
     Io {

@@ -88,7 +88,9 @@ pub use axum;
 pub use drp_client as client;
 pub use drp_protocol as protocol;
 pub use drp_protocol::{BundleMeta, Error, Event, Machine, PluginProvider, Secret};
-pub use schemars::{self, JsonSchema};
+/// The derive of [`JsonSchema`] wants this name in scope.
+pub use schemars;
+pub use schemars::JsonSchema;
 pub use serde_json::{Value, json};
 pub use tokio_util::sync::CancellationToken;
 pub use tracing;

@@ -77,8 +77,8 @@ fn invalid(problem: &serde_json::Error) -> Error {
     Error::new(400, "params", format!("Invalid Parameter: {problem}"))
 }
 
-/// A value that puts its param's name in front of every error. What serde says about a text is replaced by
-/// its type, since the text may be a secret.
+/// A value that puts its param's name in front of every error. What serde says about a text or
+/// number is replaced by its type, since it may be a secret.
 struct Named<'a> {
     name: &'a str,
     value: &'a Value,
@@ -87,10 +87,13 @@ struct Named<'a> {
 impl Named<'_> {
     fn error(name: &str, value: &Value, error: serde_json::Error) -> serde_json::Error {
         let text = error.to_string();
-        let text = match (value, text.find(", expected")) {
-            (Value::String(_), Some(at)) if text.starts_with("invalid ") => {
-                format!("a string does not fit{}", &text[at..])
-            }
+        let kind = match value {
+            Value::String(_) => Some("a string"),
+            Value::Number(_) => Some("a number"),
+            _ => None,
+        };
+        let text = match (kind, text.find(", expected")) {
+            (Some(kind), Some(at)) if text.starts_with("invalid ") => format!("{kind} does not fit{}", &text[at..]),
             _ => text,
         };
         serde::de::Error::custom(format_args!("{name}: {text}"))
