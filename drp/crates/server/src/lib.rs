@@ -2,6 +2,7 @@
 //! (`drp-objects`) and the plugin host (`drp-host`).
 
 mod error;
+mod listen;
 mod settings;
 
 pub use error::ServeError;
@@ -17,4 +18,12 @@ pub use settings::{
 pub fn serve(settings: Settings) -> Result<(), ServeError> {
     let _ = settings;
     Ok(())
+}
+
+/// The name of this host, when it has one.
+fn hostname() -> Option<String> {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .ok()
+        .map(|name| name.trim().to_owned())
+        .filter(|n| !n.is_empty())
 }
