@@ -1,23 +1,52 @@
 //! The daemon: REST API, WebSocket events, TLS, local socket and static files over the object engine
 //! (`drp-objects`) and the plugin host (`drp-host`).
 
+mod admin;
+mod app;
+mod backend;
+mod controller;
+mod daemon;
 mod error;
+mod http;
+mod life;
+mod limits;
 mod listen;
+mod logging;
+mod logins;
+mod providers;
+mod restore;
+mod routes;
 mod settings;
+mod static_files;
+mod ws;
 
 pub use error::ServeError;
+pub use restore::restore;
 pub use settings::{
     API_PORT, BASE_ROOT, Backend, KEYS, Key, Loaded, LogFormat, Origin, Overrides, SETTINGS_FILE,
     STATIC_PORT, Settings, SettingsError, TlsFiles,
 };
 
-/// Runs the daemon until it is told to stop (SIGTERM, SIGINT, or `drp stop`); builds its own runtime and blocks.
+/// Runs the daemon until it is told to stop (SIGTERM, SIGINT, or POST `/api/v3/system/shutdown` over the local
+/// socket); builds its own runtime and blocks.
+///
+/// Once everything is up it prints one line on standard output: `drp ready api <url> files <url> socket <path>`.
+/// Its log goes to standard error.
 ///
 /// # Errors
 /// Whatever keeps it from starting, with what to do about it.
 pub fn serve(settings: Settings) -> Result<(), ServeError> {
-    let _ = settings;
-    Ok(())
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    logging::start(&settings);
+    limits::raise_open_files();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| ServeError::System { what: "runtime", error })?;
+    let result = runtime.block_on(daemon::run(settings));
+    // Requests that were cut off are not waited for.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    result
 }
 
 /// The name of this host, when it has one.

@@ -370,10 +370,12 @@ impl Reader {
     }
 
     /// The value parsed; a bad one is reported and the default stands in so that reading goes on.
-    fn parsed<T: std::str::FromStr + Clone>(&mut self, name: &'static str, default: T, wanted: &str) -> T
-    where
-        T: fmt::Display,
-    {
+    fn parsed<T: std::str::FromStr + fmt::Display>(
+        &mut self,
+        name: &'static str,
+        default: T,
+        wanted: &str,
+    ) -> T {
         let text = self.text(name, &default.to_string());
         text.trim().parse().unwrap_or_else(|_| {
             self.complain(name, &text, wanted);
@@ -439,3 +441,7 @@ fn plain(value: &Value) -> Option<String> {
         Value::Dict(..) | Value::Array(..) => None,
     }
 }
+
+#[cfg(test)]
+#[path = "settings_tests.rs"]
+mod tests;

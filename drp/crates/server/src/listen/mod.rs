@@ -7,6 +7,6 @@ mod unix;
 mod validity;
 
 pub(crate) use base_root::{BaseRoot, private_dir, write_private};
-pub(crate) use certificate::{Certificate, certificate};
+pub(crate) use certificate::certificate;
 pub(crate) use ports::{LocalAddr, WithLocalAddr, bind};
 pub(crate) use unix::{LocalSocket, Peer, bind_local};

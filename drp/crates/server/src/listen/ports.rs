@@ -6,8 +6,10 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::Service;
 
 /// The address of this host that a caller reached.
@@ -37,9 +39,21 @@ pub(crate) fn bind(what: &'static str, flag: &str, ip: IpAddr, port: u16) -> Res
     })
 }
 
-/// Wraps an acceptor so that each request carries the [`LocalAddr`] of its connection.
+/// Connections at most; further ones are closed at once.
+const MOST: usize = 8_192;
+
+/// Wraps an acceptor so that each request carries the [`LocalAddr`] of its connection, and connections are bounded.
 #[derive(Debug, Clone)]
-pub(crate) struct WithLocalAddr<A>(pub(crate) A);
+pub(crate) struct WithLocalAddr<A> {
+    inner: A,
+    places: Arc<Semaphore>,
+}
+
+impl<A> WithLocalAddr<A> {
+    pub(crate) fn new(inner: A) -> Self {
+        Self { inner, places: Arc::new(Semaphore::new(MOST)) }
+    }
+}
 
 impl<A, S> Accept<TcpStream, S> for WithLocalAddr<A>
 where
@@ -54,11 +68,13 @@ where
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
         let address = stream.local_addr();
-        let accepted = self.0.accept(stream, service);
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        let accepted = self.inner.accept(stream, service);
         Box::pin(async move {
+            let place = place.map_err(|_| io::Error::other("too many connections"))?;
             let address = address?;
             let (stream, inner) = accepted.await?;
-            Ok((stream, Tagged { inner, address: LocalAddr(address) }))
+            Ok((stream, Tagged { inner, address: LocalAddr(address), _place: Arc::new(place) }))
         })
     }
 }
@@ -68,6 +84,7 @@ where
 pub(crate) struct Tagged<S> {
     inner: S,
     address: LocalAddr,
+    _place: Arc<OwnedSemaphorePermit>,
 }
 
 impl<S, B> Service<http::Request<B>> for Tagged<S>

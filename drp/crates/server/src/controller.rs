@@ -1,0 +1,89 @@
+//! Feeds the plugin host from the event bus (wire-protocol §1.12): plugin objects become instances, and providers
+//! with `HasPublish` hear everything.
+
+use crate::app::App;
+use drp_host::Host;
+use drp_objects::{Delivery, ListQuery, Occurrence, Principal, Subscription};
+use drp_protocol::{Event, Plugin};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Follows the events until the engine is gone.
+pub(crate) async fn follow(app: Arc<App>, host: Arc<Host>, mut events: Subscription) {
+    while let Some(delivery) = events.next().await {
+        match delivery {
+            Delivery::Event(occurrence) => heed(&app, &host, &occurrence),
+            Delivery::Gap { from, to } => {
+                tracing::warn!(from, to, "the plugin controller lost events and looks at all plugins again");
+                load(&app, &host);
+            }
+        }
+    }
+}
+
+fn heed(app: &App, host: &Arc<Host>, occurrence: &Occurrence) {
+    match (occurrence.kind(), occurrence.action()) {
+        ("plugins", "create" | "update" | "save") if matters(&occurrence.event()) => {
+            if let Ok(plugin) = app.objects.get("plugins", occurrence.key()).map(|p| p.model::<Plugin>())
+                && let Ok(plugin) = plugin
+            {
+                host.upsert_plugin(plugin);
+            }
+        }
+        ("plugins", "delete") => {
+            let (host, name) = (Arc::clone(host), occurrence.key().to_owned());
+            tokio::spawn(async move { host.remove_plugin(&name).await });
+        }
+        // A licence may change what providers offer.
+        ("contents", _) if occurrence.key() == "rackn-license" => {
+            let host = Arc::clone(host);
+            tokio::spawn(async move { host.redefine().await });
+        }
+        _ => {}
+    }
+    if app.providers.any_has_publish() {
+        host.publish(&occurrence.event());
+    }
+}
+
+/// Whether the event changes what runs: `Meta` and `PluginErrors` do not.
+fn matters(event: &Event) -> bool {
+    let (Value::Object(new), Value::Object(old)) = (&event.object, &event.original) else { return true };
+    ["Description", "Provider", "Params"].iter().any(|field| new.get(*field) != old.get(*field))
+}
+
+/// Makes the instances those that the stored plugins ask for.
+pub(crate) fn load(app: &App, host: &Arc<Host>) {
+    let stored = app.objects.list(&Principal::system(), "plugins", &ListQuery::default());
+    let plugins: Vec<Plugin> = match stored.map(|listing| serde_json::from_slice(&listing.json)) {
+        Ok(Ok(plugins)) => plugins,
+        Ok(Err(error)) => return tracing::error!(%error, "plugins do not decode"),
+        Err(error) => return tracing::error!(%error, "plugins cannot be listed"),
+    };
+    let names: BTreeSet<String> = plugins.iter().map(|plugin| plugin.name.clone()).collect();
+    for gone in host.status().into_iter().filter(|instance| !names.contains(&instance.name)) {
+        let host = Arc::clone(host);
+        tokio::spawn(async move { host.remove_plugin(&gone.name).await });
+    }
+    for plugin in plugins {
+        host.upsert_plugin(plugin);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn only_what_runs_matters() {
+        let event = |object: Value, original: Value| Event { object, original, ..Event::default() };
+        assert!(matters(&event(json!({}), Value::Null)));
+        assert!(matters(&event(json!({"Params": {"a": 1}}), json!({"Params": {}}))));
+        assert!(!matters(&event(
+            json!({"PluginErrors": ["x"], "Params": {}}),
+            json!({"PluginErrors": [], "Params": {}})
+        )));
+    }
+}

@@ -1,0 +1,68 @@
+//! One authenticated request.
+
+use super::{Answer, Failure, Query, method_not_allowed, no_route};
+use crate::app::App;
+use axum::body::Body;
+use drp_objects::Principal;
+use http::{HeaderMap, Method, request::Parts};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// One authenticated request, as routes see it.
+pub(crate) struct Call {
+    pub(crate) app: Arc<App>,
+    /// Who asks.
+    pub(crate) who: Principal,
+    /// Everything but the body.
+    pub(crate) parts: Parts,
+    /// The body, not read yet. Nobody locks it: the mutex lets a call be shared between threads.
+    pub(crate) body: Mutex<Body>,
+    /// Decoded query string.
+    pub(crate) query: Query,
+    /// Address of this host that the caller reached; none on the local socket.
+    pub(crate) reached: Option<IpAddr>,
+    /// Address of the caller; none on the local socket.
+    pub(crate) peer: Option<IpAddr>,
+    /// It came over the local socket.
+    pub(crate) local: bool,
+    /// Names the request in logs.
+    pub(crate) id: Arc<str>,
+}
+
+impl Call {
+    pub(crate) fn method(&self) -> &Method {
+        &self.parts.method
+    }
+
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.parts.headers
+    }
+
+    /// A header as text, empty when absent.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.parts.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default()
+    }
+
+    /// Path and query as they were sent.
+    pub(crate) fn url(&self) -> &str {
+        self.parts.uri.path_and_query().map_or("/", |p| p.as_str())
+    }
+
+    pub(crate) fn not_allowed(&self) -> Answer {
+        Err(method_not_allowed(self.method(), self.url()))
+    }
+
+    pub(crate) fn no_route(&self) -> Answer {
+        Err(no_route(self.method(), self.url()))
+    }
+
+    /// The body; what is left behind is empty.
+    pub(crate) fn take_body(&mut self) -> Body {
+        std::mem::take(self.body.get_mut().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Checks a claim of the caller (wire-protocol §3.3).
+    pub(crate) fn claim(&self, scope: &str, action: &str, id: &str) -> Result<(), Failure> {
+        Ok(self.app.objects.authorize(&self.who, self.parts.uri.path(), scope, action, id)?)
+    }
+}

@@ -1,0 +1,178 @@
+//! Where requests come in: ids, log lines, CORS, panics; then authentication and the routes.
+
+use super::auth::authenticate;
+use super::call::Call;
+use super::query::{Query, segments};
+use super::reply::{Answer, Failure, Reply, no_route};
+use crate::app::App;
+use crate::listen::{LocalAddr, Peer};
+use crate::routes;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request, State};
+use drp_objects::Principal;
+use drp_protocol::{Error, wire};
+use futures_util::FutureExt;
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ORIGIN};
+use http::{HeaderMap, HeaderValue, Method, Response};
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+/// Longest request id that is taken from a caller.
+const ID: usize = 128;
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "X-DRP-LIST-COUNT, X-DRP-LIST-FILTER-COUNT, X-DRP-LIST-TOTAL-COUNT, X-DRP-SHA256SUM, ETag, X-Request-Id",
+);
+
+/// The API as the TLS listener serves it.
+pub(crate) fn api(app: Arc<App>) -> Router {
+    Router::new().fallback(over_tls).with_state(app)
+}
+
+/// The API as the local socket serves it.
+pub(crate) fn local_api(app: Arc<App>) -> Router {
+    Router::new().fallback(over_socket).with_state(app)
+}
+
+async fn over_tls(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
+    enter(app, request, None).await
+}
+
+async fn over_socket(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
+    let peer = request.extensions().get::<ConnectInfo<Peer>>().map_or(Peer { uid: None }, |info| info.0);
+    enter(app, request, Some(peer)).await
+}
+
+async fn enter(app: Arc<App>, request: Request, local: Option<Peer>) -> Response<Body> {
+    let began = Instant::now();
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let id = request_id(request.headers());
+    let traced =
+        request.headers().contains_key(wire::LOG_REQUEST) || request.headers().contains_key(wire::LOG_TOKEN);
+    let cross_origin = request.headers().contains_key(ORIGIN);
+    let reply = if method == Method::OPTIONS && cross_origin {
+        preflight()
+    } else {
+        answer(app, request, local, Arc::clone(&id)).await.unwrap_or_else(Failure::into_reply)
+    };
+    let status = reply.0.status();
+    let mut response = reply.for_method(&method);
+    let headers = response.headers_mut();
+    if cross_origin {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+    }
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert("x-request-id", id);
+    }
+    // The query string stays out: it may hold a token.
+    if traced {
+        tracing::info!(request = %id, %method, path, status = status.as_u16(), took = ?began.elapsed(), "request");
+    } else {
+        tracing::debug!(request = %id, %method, path, status = status.as_u16(), took = ?began.elapsed(), "request");
+    }
+    response
+}
+
+/// The caller's own id when it is printable, else a new one.
+fn request_id(headers: &HeaderMap) -> Arc<str> {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let given = headers.get(wire::LOG_TOKEN).and_then(|value| value.to_str().ok()).map(str::trim);
+    match given.filter(|text| !text.is_empty() && text.len() <= ID) {
+        Some(text) => text.into(),
+        None => format!("r{}", NEXT.fetch_add(1, Ordering::Relaxed)).into(),
+    }
+}
+
+fn preflight() -> Reply {
+    Reply::none()
+        .with("access-control-allow-methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
+        .with(
+            "access-control-allow-headers",
+            "Authorization, Content-Type, If-None-Match, Prefer, X-Log-Request, X-Log-Token",
+        )
+        .with("access-control-max-age", "86400")
+}
+
+async fn answer(app: Arc<App>, request: Request, local: Option<Peer>, id: Arc<str>) -> Answer {
+    let (parts, body) = request.into_parts();
+    let path = segments(parts.uri.path());
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    if let Some(reply) = routes::open(&app, &parts, &path) {
+        return reply;
+    }
+    let rest: Vec<String> = match path.as_slice() {
+        ["api", "v3", rest @ ..] | rest @ ["plugin-apis", ..] => {
+            rest.iter().map(|s| (*s).to_owned()).collect()
+        }
+        _ => {
+            let url = parts.uri.path_and_query().map_or("/", |p| p.as_str());
+            return Err(no_route(&parts.method, url));
+        }
+    };
+    let query = Query::parse(parts.uri.query().unwrap_or_default());
+    let who = match local {
+        Some(peer) if peer.is_operator() => Principal::full(format!("local:{}", peer.name())),
+        Some(peer) => {
+            let text = format!(
+                "user {} may not use the local socket: only the daemon's own user and root may; use the API with a password",
+                peer.name()
+            );
+            return Err(Error::new(403, "AUTH", text).into());
+        }
+        None => match authenticate(&app, &parts.headers, &query).await {
+            Ok(who) => who,
+            Err(reply) => return Ok(reply),
+        },
+    };
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let reached = parts.extensions.get::<LocalAddr>().map(|address| address.0.ip());
+    let safe = matches!(parts.method, Method::GET | Method::HEAD);
+    let call = Call {
+        app,
+        who,
+        parts,
+        body: std::sync::Mutex::new(body),
+        query,
+        reached,
+        peer,
+        local: local.is_some(),
+        id,
+    };
+    let routed = AssertUnwindSafe(routes::route(call, rest)).catch_unwind();
+    if safe {
+        return routed.await.unwrap_or_else(|panic| Err(panicked(&*panic)));
+    }
+    // What changes something runs to its end even when the caller hangs up.
+    match tokio::spawn(routed).await {
+        Ok(done) => done.unwrap_or_else(|panic| Err(panicked(&*panic))),
+        Err(_) => Err(Error::new(503, "INVOKE", "The daemon is stopping").into()),
+    }
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Failure {
+    let text =
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(text = text.unwrap_or("no text"), "a request panicked");
+    Error::new(500, "PANIC", "The daemon made a mistake with this request; its log says more").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_taken_when_they_can_be_printed() {
+        let mut headers = HeaderMap::new();
+        assert!(request_id(&headers).starts_with('r'));
+        headers.insert(wire::LOG_TOKEN, HeaderValue::from_static("trace-7"));
+        assert_eq!(&*request_id(&headers), "trace-7");
+        let long = HeaderValue::from_str(&"x".repeat(1000)).unwrap();
+        headers.insert(wire::LOG_TOKEN, long);
+        assert!(request_id(&headers).starts_with('r'));
+    }
+}

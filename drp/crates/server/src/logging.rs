@@ -1,0 +1,137 @@
+//! The daemon's own log: standard error for the operator, the log buffer for the API.
+
+use crate::{LogFormat, Settings};
+use drp_objects::Objects;
+use drp_protocol::{Level, Line};
+use serde_json::{Map, Value};
+use std::cell::Cell;
+use std::fmt::{self, Write};
+use std::sync::OnceLock;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+/// Target of lines that came from plugins, which reach the buffer on their own way.
+const PLUGIN: &str = "plugin";
+
+static BUFFER: OnceLock<Objects> = OnceLock::new();
+
+/// Starts logging. A second call, as tests in one process make it, changes nothing.
+pub(crate) fn start(settings: &Settings) {
+    let filter = EnvFilter::try_new(&settings.log_level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let registry = tracing_subscriber::registry().with(filter).with(ToBuffer);
+    let colour =
+        std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none();
+    let _ = match settings.log_format {
+        LogFormat::Text => {
+            let text = tracing_subscriber::fmt::layer()
+                .with_writer(std::io::stderr)
+                .with_ansi(colour)
+                .with_target(false);
+            registry.with(text).try_init()
+        }
+        LogFormat::Json => {
+            let json = tracing_subscriber::fmt::layer().json().with_writer(std::io::stderr);
+            registry.with(json).try_init()
+        }
+    };
+}
+
+/// From here on the daemon's lines are kept for GET `/logs` too.
+pub(crate) fn keep_in(objects: &Objects) {
+    let _ = BUFFER.set(objects.clone());
+}
+
+/// Shows a plugin's line to the operator.
+pub(crate) fn echo(line: &Line) {
+    let (service, text) = (line.service.as_str(), line.message.trim_end());
+    match line.level {
+        Level::Trace => tracing::trace!(target: PLUGIN, service, "{text}"),
+        Level::Debug => tracing::debug!(target: PLUGIN, service, "{text}"),
+        Level::Info | Level::Audit => tracing::info!(target: PLUGIN, service, "{text}"),
+        Level::Warn => tracing::warn!(target: PLUGIN, service, "{text}"),
+        Level::Error | Level::Fatal | Level::Panic => tracing::error!(target: PLUGIN, service, "{text}"),
+    }
+}
+
+struct ToBuffer;
+
+thread_local! {
+    /// Keeping a line may itself log; that line is only shown.
+    static KEEPING: Cell<bool> = const { Cell::new(false) };
+}
+
+impl<S: Subscriber> Layer<S> for ToBuffer {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let meta = event.metadata();
+        let Some(objects) = BUFFER.get() else { return };
+        if !meta.target().starts_with("drp") || KEEPING.get() {
+            return;
+        }
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let line = Line {
+            service: "drp".to_owned(),
+            principal: "system".to_owned(),
+            level: match *meta.level() {
+                tracing::Level::TRACE => Level::Trace,
+                tracing::Level::DEBUG => Level::Debug,
+                tracing::Level::INFO => Level::Info,
+                tracing::Level::WARN => Level::Warn,
+                tracing::Level::ERROR => Level::Error,
+            },
+            file: meta.file().unwrap_or_default().to_owned(),
+            line: meta.line().map(i64::from).unwrap_or_default(),
+            message: fields.message,
+            data: if fields.data.is_empty() {
+                Value::Null
+            } else {
+                Value::Array(vec![Value::Object(fields.data)])
+            },
+            // Lines about events would make events.
+            ignore_publish: *meta.level() >= tracing::Level::DEBUG,
+            ..Line::default()
+        };
+        KEEPING.set(true);
+        objects.logs().add(line);
+        KEEPING.set(false);
+    }
+}
+
+#[derive(Default)]
+struct Fields {
+    message: String,
+    data: Map<String, Value>,
+}
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            let _ = write!(self.message, "{value:?}");
+        } else {
+            self.data.insert(field.name().to_owned(), Value::String(format!("{value:?}")));
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "message" {
+            value.clone_into(&mut self.message);
+        } else {
+            self.data.insert(field.name().to_owned(), value.into());
+        }
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.data.insert(field.name().to_owned(), value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.data.insert(field.name().to_owned(), value.into());
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.data.insert(field.name().to_owned(), value.into());
+    }
+}

@@ -1,0 +1,83 @@
+//! Actions of plugins (wire-protocol §3.8).
+
+use crate::http::{Answer, Call, Failure, JSON_LIMIT, Reply};
+use drp_objects::Candidate;
+use drp_protocol::{Event, JsonMap};
+use http::Method;
+use std::time::Duration;
+
+/// How long an action may take: firmware updates and inventories are slow.
+const DEADLINE: Duration = Duration::from_secs(3_600);
+
+/// `/<set>/<id>/actions[/<command>]`, and the same for jobs and the system.
+pub(super) async fn route(call: Call, set: &str, id: &str, command: Option<&&str>) -> Answer {
+    let plugin = call.query.get("plugin").map(str::to_owned);
+    let objects = call.app.objects.clone();
+    let shown = if set == "system" { "" } else { id };
+    match (call.method(), command) {
+        (&Method::GET | &Method::HEAD, None) => {
+            call.claim(set, "actions", shown)?;
+            Ok(Reply::ok(&objects.list_actions(
+                set,
+                id,
+                plugin.as_deref(),
+                &candidates(&call, set, None)?,
+            )?))
+        }
+        (&Method::GET | &Method::HEAD, Some(command)) => {
+            call.claim(set, &format!("action:{command}"), shown)?;
+            let offered = candidates(&call, set, Some(command))?;
+            Ok(Reply::ok(&objects.one_action(set, id, command, plugin.as_deref(), &offered)?))
+        }
+        (&Method::POST, Some(command)) => {
+            call.claim(set, &format!("action:{command}"), shown)?;
+            run(call, set, id, command, plugin.as_deref()).await
+        }
+        _ => call.not_allowed(),
+    }
+}
+
+/// Fills, announces, invokes. Nothing is locked while the plugin works: it calls back before it answers.
+async fn run(mut call: Call, set: &str, id: &str, command: &str, plugin: Option<&str>) -> Answer {
+    let bytes = call.optional_json(JSON_LIMIT).await?;
+    let body: Option<JsonMap> = if bytes.is_empty() { None } else { call.decode(&bytes)? };
+    let offered = candidates(&call, set, Some(command))?;
+    let objects = &call.app.objects;
+    let action = objects.fill_action(set, id, command, plugin, &body.unwrap_or_default(), &offered)?;
+    announce(&call, set, id, &action);
+    tracing::debug!(request = %call.id, plugin = action.plugin, command, set, id, "action");
+    let host = call.app.host()?;
+    let answer = host.invoke(&action.plugin, &action, DEADLINE).await.map_err(drp_protocol::Error::from)?;
+    Ok(Reply::raw(answer))
+}
+
+/// The event of an action (wire-protocol §3.8 step 6). Secure values are opened in `Params` for the plugin, so
+/// the event names those params only when the caller gave them.
+fn announce(call: &Call, set: &str, id: &str, action: &drp_protocol::Action) {
+    let key = call
+        .app
+        .objects
+        .resolve(set, id)
+        .unwrap_or_else(|| if set == "system" { "global" } else { id }.to_owned());
+    let mut shown = action.clone();
+    for name in action.params.keys() {
+        let secure =
+            call.app.objects.get("params", name).ok().and_then(|p| p.model::<drp_protocol::Param>().ok());
+        if secure.is_some_and(|param| param.secure) {
+            shown.params.remove(name);
+        }
+    }
+    let object = serde_json::to_value(shown).unwrap_or_default();
+    let mut event = Event::now(set, action.command.as_str(), key, object);
+    event.principal.clone_from(&call.who.name);
+    call.app.objects.events().publish(event);
+}
+
+/// What running plugins offer for a set, in the order in which they registered it.
+fn candidates(call: &Call, set: &str, command: Option<&str>) -> Result<Vec<Candidate>, Failure> {
+    let offered = call.app.host()?.actions(set).into_iter();
+    let wanted = offered.filter(|offer| command.is_none_or(|command| offer.action.command == command));
+    Ok(wanted
+        .map(|offer| Candidate { plugin: offer.plugin.to_string(), action: (*offer.action).clone() })
+        .collect())
+}

@@ -1,0 +1,53 @@
+//! The daemon as a process: its state, stopping it. For the local socket only.
+
+use crate::http::{Answer, Call, Reply};
+use crate::life::Phase;
+use drp_protocol::Error;
+use http::{Method, StatusCode};
+use serde_json::json;
+
+/// `/system/status`, `/system/shutdown`.
+pub(super) async fn route(call: Call, path: &[&str]) -> Answer {
+    match (path, call.method()) {
+        (["status"], &Method::GET | &Method::HEAD) => {
+            call.claim("info", "get", "")?;
+            status(&call)
+        }
+        (["shutdown"], &Method::POST) => {
+            if !call.local {
+                let text = "Stopping is for the local socket: run `drp stop` on the host of the daemon";
+                return Err(Error::new(403, "POST", text).on("system", "shutdown").into());
+            }
+            tracing::info!(by = call.who.name, "asked to stop");
+            call.app.life.ask_to_stop();
+            Ok(Reply::json(StatusCode::ACCEPTED, &json!({"Pid": std::process::id()})))
+        }
+        (["status" | "shutdown"], _) => call.not_allowed(),
+        _ => call.no_route(),
+    }
+}
+
+fn status(call: &Call) -> Answer {
+    let app = &call.app;
+    let phase = match app.life.phase() {
+        Phase::Starting => "starting",
+        Phase::Ready => "ready",
+        Phase::Stopping => "stopping",
+    };
+    let plugins = app.host.get().map(|host| host.status()).unwrap_or_default();
+    Ok(Reply::ok(&json!({
+        "State": phase,
+        "Pid": std::process::id(),
+        "Version": format!("v{}", env!("CARGO_PKG_VERSION")),
+        "Id": app.place.id,
+        "Uptime": app.place.started.elapsed().as_secs_f64(),
+        "BaseRoot": app.place.settings.base_root,
+        "Api": app.place.api.to_string(),
+        "Files": app.place.files.to_string(),
+        "Backend": app.store.location().to_string(),
+        "EventSockets": app.sockets.count(),
+        "Providers": app.providers.names(),
+        "Plugins": plugins,
+        "Problems": app.problems(),
+    })))
+}

@@ -1,0 +1,242 @@
+//! The event socket (wire-protocol §4).
+
+use crate::app::App;
+use crate::http::{Answer, Call, Reply};
+use crate::life::Phase;
+use axum::extract::FromRequestParts;
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
+use drp_objects::{Delivery, Occurrence, PatternSet, Principal};
+use drp_protocol::{Error, Event};
+use futures_util::stream::{SplitSink, StreamExt};
+use futures_util::{FutureExt, SinkExt};
+use http::Method;
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, timeout};
+
+/// Open sockets at most.
+const MOST: usize = 2_000;
+/// Largest frame a client may send: patterns may be long.
+const FRAME: usize = 1 << 20;
+/// How often the server asks whether the client is alive.
+const PING: Duration = Duration::from_secs(30);
+/// A client that says nothing for this long, not even pong, is gone.
+const SILENT: Duration = Duration::from_secs(100);
+/// A client that takes nothing for this long is too slow.
+const SLOW: Duration = Duration::from_secs(30);
+/// Events sent in one go before the client is heard again.
+const BATCH: usize = 64;
+
+/// All open sockets.
+pub(crate) struct Sockets {
+    open: AtomicUsize,
+    closing: watch::Sender<bool>,
+}
+
+impl Default for Sockets {
+    fn default() -> Self {
+        Self { open: AtomicUsize::new(0), closing: watch::Sender::new(false) }
+    }
+}
+
+impl Sockets {
+    /// Says goodbye to all clients.
+    pub(crate) fn close_all(&self) {
+        self.closing.send_replace(true);
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+}
+
+/// Counts a socket while it lives.
+struct Place(Arc<App>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.sockets.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// GET `/ws`.
+pub(crate) async fn route(mut call: Call) -> Answer {
+    if call.method() != Method::GET {
+        return call.not_allowed();
+    }
+    let upgrade = match WebSocketUpgrade::from_request_parts(&mut call.parts, &()).await {
+        Ok(upgrade) => upgrade,
+        Err(refused) => return Err(Error::new(400, "GET", format!("This is a WebSocket: {refused}")).into()),
+    };
+    if call.app.sockets.open.fetch_add(1, Ordering::Relaxed) >= MOST {
+        call.app.sockets.open.fetch_sub(1, Ordering::Relaxed);
+        return Err(Error::new(503, "GET", format!("There are already {MOST} event sockets")).into());
+    }
+    let place = Place(Arc::clone(&call.app));
+    let (app, who) = (call.app, call.who);
+    let upgrade = upgrade.max_message_size(FRAME).max_frame_size(FRAME);
+    Ok(Reply(upgrade.on_upgrade(move |socket| async move {
+        let _place = place;
+        let ended = Session::new(Arc::clone(&app), who.clone(), socket).run().await;
+        tracing::debug!(who = who.name, ?ended, "event socket ended");
+        // A plugin never opens its stream again by itself; configuring it again makes it (wire-protocol §1.13).
+        if ended == Ended::TooSlow && who.name.starts_with("plugin:") && app.life.phase() != Phase::Stopping {
+            tracing::warn!(
+                plugin = who.subject,
+                "took no events for too long; its stream is dropped and it is configured again"
+            );
+            if let Some(host) = app.host.get()
+                && let Err(error) = host.reconfigure(&who.subject)
+            {
+                tracing::warn!(plugin = who.subject, %error, "cannot configure it again");
+            }
+        }
+    })))
+}
+
+/// Why a socket ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// The client closed it or went away.
+    ByClient,
+    /// The client did not take what it asked for.
+    TooSlow,
+    /// The daemon stops.
+    ByServer,
+}
+
+struct Session {
+    app: Arc<App>,
+    who: Principal,
+    patterns: PatternSet,
+    out: SplitSink<WebSocket, Message>,
+    incoming: futures_util::stream::SplitStream<WebSocket>,
+}
+
+impl Session {
+    fn new(app: Arc<App>, who: Principal, socket: WebSocket) -> Self {
+        let (out, incoming) = socket.split();
+        Self { app, who, patterns: PatternSet::default(), out, incoming }
+    }
+
+    async fn run(mut self) -> Ended {
+        let mut events = self.app.objects.events().subscribe();
+        let mut closing = self.app.sockets.closing.subscribe();
+        let mut ping = tokio::time::interval_at(Instant::now() + PING, PING);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut heard = Instant::now();
+        loop {
+            // Frames of the client come first, so that an acknowledgement never waits behind events.
+            let result = tokio::select! {
+                biased;
+                frame = self.incoming.next() => {
+                    heard = Instant::now();
+                    self.hear(frame).await
+                }
+                () = async { let _ = closing.wait_for(|closing| *closing).await; } => {
+                    let goodbye = CloseFrame { code: close_code::NORMAL, reason: Utf8Bytes::from_static("daemon stops") };
+                    let _ = timeout(Duration::from_secs(1), self.out.send(Message::Close(Some(goodbye)))).await;
+                    return Ended::ByServer;
+                }
+                delivery = events.next() => match delivery {
+                    Some(first) => {
+                        let mut batch = vec![first];
+                        while batch.len() < BATCH && let Some(Some(next)) = events.next().now_or_never() {
+                            batch.push(next);
+                        }
+                        self.tell(batch).await
+                    }
+                    None => Err(Ended::ByServer),
+                },
+                _ = ping.tick() => {
+                    if heard.elapsed() > SILENT {
+                        return Ended::TooSlow;
+                    }
+                    self.send(Message::Ping(bytes::Bytes::new())).await
+                }
+            };
+            if let Err(ended) = result {
+                return ended;
+            }
+        }
+    }
+
+    /// One frame of the client.
+    async fn hear(&mut self, frame: Option<Result<Message, axum::Error>>) -> Result<(), Ended> {
+        let text = match frame {
+            Some(Ok(Message::Text(text))) => text,
+            Some(Ok(Message::Close(_))) => {
+                // The library has queued the answer to the close frame; closing sends it.
+                let _ = timeout(Duration::from_secs(1), self.out.close()).await;
+                return Err(Ended::ByClient);
+            }
+            Some(Ok(_)) => return Ok(()),
+            Some(Err(_)) | None => return Err(Ended::ByClient),
+        };
+        let (action, pattern) = match text.split_once(' ') {
+            Some((action @ ("register" | "deregister"), pattern)) => (action, pattern.trim()),
+            _ => {
+                tracing::debug!(
+                    who = self.who.name,
+                    "a frame that is neither register nor deregister is ignored"
+                );
+                return Ok(());
+            }
+        };
+        if action == "deregister" {
+            self.patterns.deregister(pattern);
+        } else if let Err(error) = self.patterns.register(pattern) {
+            tracing::warn!(who = self.who.name, %error, "a registration is not taken");
+        }
+        // One acknowledgement per frame whatever it says: clients wait for it without a timeout.
+        let mut event = Event::now("websocket", action, pattern, serde_json::Value::Null);
+        event.principal.clone_from(&self.who.name);
+        let json = serde_json::to_string(&event).unwrap_or_default();
+        self.send(Message::Text(json.into())).await
+    }
+
+    /// Sends what of a batch this client asked for and may see; gaps are marked with their range.
+    async fn tell(&mut self, batch: Vec<Delivery>) -> Result<(), Ended> {
+        let mut any = false;
+        for delivery in batch {
+            let text = match delivery {
+                Delivery::Event(event) if self.wants(&event) => match Utf8Bytes::try_from(event.json()) {
+                    Ok(text) => text,
+                    Err(_) => continue,
+                },
+                Delivery::Event(_) => continue,
+                Delivery::Gap { from, to } => gap(from, to),
+            };
+            any = true;
+            in_time(self.out.feed(Message::Text(text))).await?;
+        }
+        if any { in_time(self.out.flush()).await } else { Ok(()) }
+    }
+
+    fn wants(&self, event: &Occurrence) -> bool {
+        self.patterns.matches(event) && event.visible_to(&self.who.claims)
+    }
+
+    async fn send(&mut self, message: Message) -> Result<(), Ended> {
+        in_time(self.out.send(message)).await
+    }
+}
+
+async fn in_time(sending: impl Future<Output = Result<(), axum::Error>>) -> Result<(), Ended> {
+    match timeout(SLOW, sending).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(Ended::ByClient),
+        Err(_) => Err(Ended::TooSlow),
+    }
+}
+
+/// Tells a client that fell behind which events it lost. The type is not `websocket`: old clients count those as
+/// acknowledgements.
+fn gap(from: u64, to: u64) -> Utf8Bytes {
+    let event = Event::now("gap", "missed", format!("{from}-{to}"), json!({"From": from, "To": to}));
+    serde_json::to_string(&event).unwrap_or_default().into()
+}
