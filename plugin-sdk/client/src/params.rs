@@ -3,7 +3,9 @@
 use crate::path::join;
 use crate::transport::{API, Client};
 use crate::{ClientError, Patch};
-use drp_protocol::{JsonMap, Secret};
+use drp_protocol::JsonMap;
+#[cfg(feature = "seal")]
+use drp_protocol::Secret;
 use reqwest::Method;
 use serde_json::Value;
 

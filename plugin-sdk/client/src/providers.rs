@@ -80,7 +80,15 @@ impl Client {
         self.download(&join(API, &["plugin_providers", name, "binary"])?).await
     }
 
-    /// Downloads from any path of the API, for instance `/api/v3/backup`.
+    /// A consistent copy of the daemon's store, made while it runs (GET `/api/v3/backup`).
+    ///
+    /// # Errors
+    /// 403 for callers that may not have everything, and every [`ClientError`].
+    pub async fn backup(&self) -> Result<Download, ClientError> {
+        self.download(&join(API, &["backup"])?).await
+    }
+
+    /// Downloads from any path of the API.
     ///
     /// # Errors
     /// Every [`ClientError`].

@@ -4,6 +4,7 @@ use crate::ClientError;
 use crate::transport::{API, Client, encode};
 use drp_protocol::{Event, Info, Line};
 use reqwest::Method;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 impl Client {
@@ -56,5 +57,14 @@ impl Client {
         prefs: &BTreeMap<String, String>,
     ) -> Result<BTreeMap<String, String>, ClientError> {
         self.send_json(Method::POST, &format!("{API}/prefs"), prefs).await
+    }
+
+    /// The daemon as a process: `State` (`starting`, `ready`, `stopping`), `Pid`, `Uptime`, providers, plugins and
+    /// problems. Only this product's daemon knows it; others answer 404.
+    ///
+    /// # Errors
+    /// Every [`ClientError`].
+    pub async fn status(&self) -> Result<Value, ClientError> {
+        self.get_json(&format!("{API}/system/status")).await
     }
 }

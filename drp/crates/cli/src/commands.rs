@@ -1,0 +1,115 @@
+//! What the commands do.
+
+use crate::grammar::{Flags, Globals, ServeArgs, Top, Verb};
+use crate::printer::Printer;
+use crate::{Exit, Failure, connect};
+use drp_client::Client;
+use serde_json::{Value, json};
+
+mod actions;
+pub(crate) mod backup;
+pub(crate) mod config;
+mod events;
+mod info;
+mod logs;
+mod objects;
+mod params;
+pub(crate) mod plugin_run;
+mod prefs;
+mod providers;
+mod status;
+pub(crate) mod stop;
+mod users;
+mod wait;
+
+/// What every command works with.
+pub(crate) struct Context<'a> {
+    pub(crate) client: Client,
+    pub(crate) printer: &'a Printer,
+    pub(crate) globals: &'a Globals,
+}
+
+impl Context<'_> {
+    /// With `--dry-run`: prints what would be sent and says so.
+    pub(crate) fn dry(&self, method: &str, path: &str, body: &Value) -> Result<bool, Failure> {
+        if self.globals.dry_run {
+            self.printer
+                .value(&json!({ "Method": method, "Path": format!("/api/v3/{path}"), "Body": body }))?;
+        }
+        Ok(self.globals.dry_run)
+    }
+}
+
+/// Runs a command that talks to a daemon, on a runtime of one thread. Ctrl-C ends it.
+pub(crate) fn with_daemon<'a, F>(globals: &'a Globals, printer: &'a Printer, work: F) -> Result<(), Failure>
+where
+    F: AsyncFnOnce(&Context<'a>) -> Result<(), Failure>,
+{
+    let context = Context { client: connect::client(globals)?, printer, globals };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::io("the runtime cannot be set up", &e))?;
+    runtime.block_on(async {
+        tokio::select! {
+            result = work(&context) => result,
+            _ = tokio::signal::ctrl_c() => {
+                Err(Failure { message: String::new(), hints: Vec::new(), exit: Exit::Interrupted, quiet: true })
+            }
+        }
+    })
+}
+
+/// A verb of an object type.
+pub(crate) async fn verb(cx: &Context<'_>, prefix: &str, verb: Verb) -> Result<(), Failure> {
+    match verb {
+        Verb::Object(verb) => objects::run(cx, prefix, verb).await,
+        Verb::Param(verb) => params::run(cx, prefix, verb).await,
+        Verb::Action(verb) => actions::run(cx, prefix, verb).await,
+        Verb::Provider(verb) => providers::run(cx, verb).await,
+        Verb::User(verb) => users::run(cx, verb).await,
+    }
+}
+
+/// A top-level command that talks to the daemon.
+pub(crate) async fn top(cx: &Context<'_>, top: Top) -> Result<(), Failure> {
+    match top {
+        Top::Status => status::run(cx).await,
+        Top::Info => info::run(cx).await,
+        Top::Logs(args) => logs::run(cx, args).await,
+        Top::Events(verb) => events::run(cx, verb).await,
+        Top::Prefs(verb) => prefs::run(cx, verb).await,
+        Top::System(verb) => actions::system(cx, verb).await,
+        Top::Backup { file } => backup::run(cx, &file).await,
+        // Those that need no daemon were dispatched before.
+        Top::Serve(_)
+        | Top::Stop(_)
+        | Top::Config(_)
+        | Top::Restore { .. }
+        | Top::Plugin(_)
+        | Top::Completions { .. }
+        | Top::Word(_) => Ok(()),
+    }
+}
+
+/// The settings given on the command line. The base root and the socket are arguments of all commands; from the
+/// environment they reach the settings by themselves, which then know where they came from.
+pub(crate) fn flags(globals: &Globals, args: &ServeArgs) -> Flags {
+    let mut flags = args.flags();
+    let from = |variable: &str| std::env::var_os(variable).map(std::path::PathBuf::from);
+    for (name, variable, value) in
+        [("base-root", "DRP_BASE_ROOT", &globals.base_root), ("socket", "DRP_SOCKET", &globals.socket)]
+    {
+        if let Some(path) = value.as_ref().filter(|path| Some(*path) != from(variable).as_ref()) {
+            flags.values.push((name, path.display().to_string()));
+        }
+    }
+    flags
+}
+
+/// Completions for a shell.
+pub(crate) fn completions(shell: clap_complete::Shell, printer: &Printer) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut crate::command(), "drp", &mut script);
+    printer.text(String::from_utf8_lossy(&script).trim_end())
+}

@@ -1,0 +1,137 @@
+//! Actions.
+
+use super::{Context, objects};
+use crate::grammar::{ActionVerb, CallArgs, PluginFlag, SystemVerb};
+use crate::{Failure, hints, input};
+use drp_client::ClientError;
+use drp_protocol::JsonMap;
+use serde_json::{Value, json};
+
+const COLUMNS: &[(&str, &str)] = &[
+    ("Command", "/Command"),
+    ("Provider", "/Provider"),
+    ("Required", "/RequiredParams"),
+    ("Optional", "/OptionalParams"),
+];
+
+pub(crate) async fn run(cx: &Context<'_>, prefix: &str, verb: ActionVerb) -> Result<(), Failure> {
+    match verb {
+        ActionVerb::Actions { id, plugin } => list(cx, prefix, &id, &plugin).await,
+        ActionVerb::Action { id, command, plugin } => show(cx, prefix, &id, &command, &plugin).await,
+        ActionVerb::Runaction { id, command, call } => run_action(cx, prefix, &id, &command, &call).await,
+    }
+}
+
+pub(crate) async fn system(cx: &Context<'_>, verb: SystemVerb) -> Result<(), Failure> {
+    match verb {
+        SystemVerb::Actions(plugin) => list(cx, "system", "", &plugin).await,
+        SystemVerb::Action { command, plugin } => show(cx, "system", "", &command, &plugin).await,
+        SystemVerb::Runaction { command, call } => run_action(cx, "system", "", &command, &call).await,
+    }
+}
+
+async fn list(cx: &Context<'_>, prefix: &str, id: &str, plugin: &PluginFlag) -> Result<(), Failure> {
+    let found = cx.client.actions(prefix, id, plugin.plugin.as_deref()).await;
+    let actions = objects::known(cx, prefix, id, found).await?;
+    let actions: Vec<Value> = actions.iter().map(|a| json!(a)).collect();
+    cx.printer.list(&actions, COLUMNS)
+}
+
+async fn show(
+    cx: &Context<'_>,
+    prefix: &str,
+    id: &str,
+    command: &str,
+    plugin: &PluginFlag,
+) -> Result<(), Failure> {
+    match cx.client.action(prefix, id, command, plugin.plugin.as_deref()).await {
+        Ok(action) => cx.printer.value(&json!(action)),
+        Err(error) => Err(explain(cx, prefix, id, command, error).await),
+    }
+}
+
+async fn run_action(
+    cx: &Context<'_>,
+    prefix: &str,
+    id: &str,
+    command: &str,
+    call: &CallArgs,
+) -> Result<(), Failure> {
+    let params = params(&call.params)?;
+    let path = if prefix == "system" {
+        format!("system/actions/{command}")
+    } else {
+        format!("{prefix}/{id}/actions/{command}")
+    };
+    if cx.dry("POST", &path, &Value::Object(params.clone()))? {
+        return Ok(());
+    }
+    match cx.client.run_action(prefix, id, command, call.plugin.plugin.as_deref(), &params).await {
+        Ok(result) => cx.printer.value(&result),
+        Err(error) => Err(explain(cx, prefix, id, command, error).await),
+    }
+}
+
+/// One map, or names and values by turns.
+fn params(words: &[String]) -> Result<JsonMap, Failure> {
+    match words {
+        [] => Ok(JsonMap::new()),
+        [one] => input::map(one),
+        pairs if pairs.len() % 2 == 0 => pairs
+            .chunks_exact(2)
+            .map(|pair| {
+                let value = if pair[1] == "-" { input::text("-")? } else { pair[1].clone() };
+                Ok((pair[0].clone(), input::parse(&value, &format!("the value of {}", pair[0]))?))
+            })
+            .collect(),
+        odd => Err(Failure::usage(format!("the param {} has no value", odd[odd.len() - 1]))
+            .hint("give names and values by turns, or one map")),
+    }
+}
+
+/// Adds the actions that look like one that nobody offers.
+async fn explain(cx: &Context<'_>, prefix: &str, id: &str, command: &str, error: ClientError) -> Failure {
+    let unknown = match &error {
+        ClientError::Api(api) => {
+            api.code == 404
+                || (api.code == 400 && api.messages.iter().any(|m| m.to_lowercase().ends_with("not found")))
+        }
+        _ => false,
+    };
+    let failure = Failure::from(error);
+    if !unknown {
+        return failure;
+    }
+    let failure = Failure { exit: crate::Exit::NotFound, ..failure };
+    match cx.client.actions(prefix, id, None).await {
+        Ok(actions) => {
+            let names: Vec<&str> = actions.iter().map(|a| a.command.as_str()).collect();
+            match hints::did_you_mean(command, names) {
+                Some(hint) => failure.hint(hint),
+                None if prefix == "system" => failure.hint("`drp system actions` lists what is possible"),
+                None => failure.hint(format!("`drp {prefix} actions {id}` lists what is possible")),
+            }
+        }
+        Err(error) => match objects::known::<()>(cx, prefix, id, Err(error)).await {
+            Err(other) => Failure { hints: other.hints, ..failure },
+            Ok(()) => failure,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::params;
+    use serde_json::json;
+
+    #[test]
+    fn pairs_and_maps() {
+        let words = |w: &[&str]| w.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
+        assert_eq!(
+            json!(params(&words(&["a/b", "10", "c", "x y"])).unwrap()),
+            json!({"a/b": 10, "c": "x y"})
+        );
+        assert_eq!(json!(params(&words(&["{a: 1}"])).unwrap()), json!({"a": 1}));
+        assert!(params(&words(&["a", "1", "b"])).unwrap_err().message.contains("param b"));
+    }
+}

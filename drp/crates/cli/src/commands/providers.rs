@@ -1,0 +1,74 @@
+//! Executables of plugin providers.
+
+use super::{Context, objects};
+use crate::Failure;
+use crate::grammar::ProviderVerb;
+use serde_json::json;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+pub(crate) async fn run(cx: &Context<'_>, verb: ProviderVerb) -> Result<(), Failure> {
+    match verb {
+        ProviderVerb::Upload { file, name, replace_writable } => {
+            upload(cx, &file, name, replace_writable).await
+        }
+        ProviderVerb::Download { name, file } => download(cx, &name, file).await,
+    }
+}
+
+async fn upload(cx: &Context<'_>, file: &Path, name: Option<String>, replace: bool) -> Result<(), Failure> {
+    let own = || file.file_name().and_then(|n| n.to_str()).map(str::to_owned);
+    let name = name.or_else(own).ok_or_else(|| {
+        Failure::usage(format!("{} gives no name for the provider", file.display()))
+            .hint("name it with --as NAME")
+    })?;
+    let trouble = |e| Failure::io(file.display(), &e);
+    let executable = tokio::fs::File::open(file).await.map_err(trouble)?;
+    let meta = executable.metadata().await.map_err(trouble)?;
+    if !meta.is_file() {
+        return Err(Failure::usage(format!("{} is not a file", file.display())));
+    }
+    if cx.dry("POST", &format!("plugin_providers/{name}"), &json!({ "bytes": meta.len() }))? {
+        return Ok(());
+    }
+    let done = cx.client.upload_provider(&name, executable, Some(meta.len()), replace).await?;
+    cx.printer.value(&json!(done))
+}
+
+async fn download(cx: &Context<'_>, name: &str, file: Option<PathBuf>) -> Result<(), Failure> {
+    let download =
+        objects::known(cx, "plugin_providers", name, cx.client.provider_binary(name).await).await?;
+    let path = file.unwrap_or_else(|| PathBuf::from(name));
+    if path.as_os_str() == "-" {
+        download.write_to(&mut tokio::io::stdout()).await?;
+        return Ok(());
+    }
+    let size = save(&path, 0o755, async |out| Ok(download.write_to(out).await?)).await?;
+    cx.printer.value(&json!({ "path": path.display().to_string(), "size": size }))
+}
+
+/// Writes a new file beside its place first, so that a broken transfer leaves nothing half.
+pub(super) async fn save(
+    path: &Path,
+    mode: u32,
+    write: impl AsyncFnOnce(&mut tokio::fs::File) -> Result<u64, Failure>,
+) -> Result<u64, Failure> {
+    let trouble = |e: std::io::Error| Failure::io(path.display(), &e);
+    let mut part = path.as_os_str().to_owned();
+    part.push(format!(".part{}", std::process::id()));
+    let part = PathBuf::from(part);
+    let out =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&part).map_err(trouble)?;
+    let mut out = tokio::fs::File::from_std(out);
+    let done = async {
+        let size = write(&mut out).await?;
+        out.sync_all().await.map_err(trouble)?;
+        std::fs::rename(&part, path).map_err(trouble)?;
+        Ok(size)
+    };
+    let done = done.await;
+    if done.is_err() {
+        let _ = std::fs::remove_file(&part);
+    }
+    done
+}

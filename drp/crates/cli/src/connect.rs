@@ -1,0 +1,173 @@
+//! Which daemon to talk to, as whom, and which certificate to believe.
+
+use crate::grammar::Globals;
+use crate::{Failure, input};
+use drp_client::{Builder, Client, Credentials, Trust};
+use drp_protocol::Secret;
+use std::io::{BufRead, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Base root when nothing else is said.
+const BASE_ROOT: &str = "/var/lib/drp";
+/// Endpoint when nothing else is said and no local socket is there (wire-protocol §6.1).
+const ENDPOINT: &str = "https://127.0.0.1:8092";
+/// The user when only a password is given (wire-protocol §6.1).
+const USER: &str = "rocketskates";
+
+/// The way to a daemon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    Socket(PathBuf),
+    Url(String),
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The base root that was named, or the usual one.
+pub(crate) fn base_root(globals: &Globals) -> PathBuf {
+    globals.base_root.clone().unwrap_or_else(|| BASE_ROOT.into())
+}
+
+/// The local socket that was named, or the one of the base root.
+pub(crate) fn socket(globals: &Globals) -> PathBuf {
+    globals.socket.clone().unwrap_or_else(|| base_root(globals).join("drp.sock"))
+}
+
+/// The flags win, then the base root or socket that was named, then the environment, then the usual socket.
+pub(crate) fn place(globals: &Globals) -> Place {
+    if let Some(url) = &globals.endpoint {
+        return Place::Url(url.clone());
+    }
+    let named = globals.socket.is_some() || globals.base_root.is_some();
+    let url = variable("RS_ENDPOINT");
+    let path = socket(globals);
+    match url {
+        Some(url) if !named => Place::Url(url),
+        Some(url) if !path.exists() => Place::Url(url),
+        _ if named || path.exists() => Place::Socket(path),
+        _ => Place::Url(ENDPOINT.into()),
+    }
+}
+
+/// The client for these arguments. Nothing is sent yet.
+pub(crate) fn client(globals: &Globals) -> Result<Client, Failure> {
+    let mut builder = Client::builder();
+    if !globals.retry {
+        builder = builder.retry_waits([]);
+    }
+    if let Some(seconds) = globals.timeout {
+        builder = builder.timeout(Duration::from_secs(seconds));
+    }
+    builder = match place(globals) {
+        Place::Socket(path) => builder.socket(path),
+        Place::Url(url) => {
+            let trust = trust(globals, &url)?;
+            builder.endpoint(url).trust(trust)
+        }
+    };
+    Ok(authenticate(builder, globals)?.build()?)
+}
+
+fn authenticate(builder: Builder, globals: &Globals) -> Result<Builder, Failure> {
+    if let Some(token) = token(globals)? {
+        return Ok(builder.token(token));
+    }
+    let password = match (&globals.password, &globals.password_file) {
+        (Some(text), _) => Some(Secret::new(text.clone())),
+        (None, Some(path)) => Some(input::secret_file(path)?),
+        (None, None) => None,
+    };
+    if globals.user.is_none() && password.is_none() {
+        if let Some(key) = variable("RS_KEY") {
+            let Some((user, password)) = key.split_once(':') else {
+                return Err(Failure::usage("RS_KEY must look like user:password"));
+            };
+            return Ok(builder.login(user, password.to_owned()));
+        }
+        return Ok(builder);
+    }
+    let user = globals.user.clone().unwrap_or_else(|| USER.into());
+    // The password of RS_KEY is good for its own user only.
+    let from_key = || {
+        let key = variable("RS_KEY")?;
+        let (name, password) = key.split_once(':')?;
+        (name == user).then(|| Secret::new(password.to_owned()))
+    };
+    let password = match password.or_else(from_key) {
+        Some(password) => password,
+        None => ask(&format!("Password of {user}: "))?,
+    };
+    Ok(builder.credentials(Credentials::Login { user, password }))
+}
+
+fn token(globals: &Globals) -> Result<Option<Secret>, Failure> {
+    if let Some(token) = &globals.token {
+        return Ok(Some(Secret::new(token.clone())));
+    }
+    if let Some(path) = &globals.token_file {
+        return input::secret_file(path).map(Some);
+    }
+    if globals.user.is_some() || globals.password.is_some() || globals.password_file.is_some() {
+        return Ok(None);
+    }
+    Ok(variable("RS_TOKEN").map(Secret::new))
+}
+
+/// What was named; else, for a daemon on this host, the certificate in its base root.
+fn trust(globals: &Globals, url: &str) -> Result<Trust, Failure> {
+    let read = |path: &Path| std::fs::read_to_string(path).map_err(|e| Failure::io(path.display(), &e));
+    if globals.insecure {
+        return Ok(Trust::Insecure);
+    }
+    if let Some(path) = &globals.pin {
+        return read(path).map(Trust::Pinned);
+    }
+    if let Some(path) = &globals.cacert {
+        return read(path).map(Trust::Authorities);
+    }
+    let local = ["https://127.", "https://localhost", "https://[::1]"].iter().any(|p| url.starts_with(p));
+    if local && let Ok(pem) = std::fs::read_to_string(base_root(globals).join("tls/server.crt")) {
+        return Ok(Trust::Pinned(pem));
+    }
+    Ok(Trust::Nothing)
+}
+
+/// Asks on the terminal, without showing what is typed.
+pub(crate) fn ask(question: &str) -> Result<Secret, Failure> {
+    use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        return Err(Failure::usage("a password is needed and there is no terminal to ask on")
+            .hint("name a file with --password-file (- for standard input), or set RS_KEY=user:password"));
+    }
+    let trouble = |e: &std::io::Error| Failure::io("the terminal", e);
+    let _ = write!(std::io::stderr(), "{question}");
+    let shown = tcgetattr(&stdin).map_err(|e| trouble(&e.into()))?;
+    let mut hidden = shown.clone();
+    hidden.local_flags.remove(LocalFlags::ECHO);
+    tcsetattr(&stdin, SetArg::TCSANOW, &hidden).map_err(|e| trouble(&e.into()))?;
+    let mut line = String::new();
+    let read = stdin.lock().read_line(&mut line);
+    let _ = tcsetattr(&stdin, SetArg::TCSANOW, &shown);
+    let _ = writeln!(std::io::stderr());
+    read.map_err(|e| trouble(&e))?;
+    let line = Secret::new(line);
+    Ok(Secret::new(line.expose().trim_end_matches(['\n', '\r']).to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Place, place};
+    use crate::grammar::Globals;
+
+    #[test]
+    fn a_named_base_root_means_its_socket() {
+        let globals = Globals { base_root: Some("/nonexistent".into()), ..Globals::default() };
+        assert_eq!(place(&globals), Place::Socket("/nonexistent/drp.sock".into()));
+        let globals = Globals { endpoint: Some("https://x".into()), ..globals };
+        assert_eq!(place(&globals), Place::Url("https://x".into()));
+    }
+}

@@ -1,0 +1,81 @@
+//! What a command fails with: a text, what to do next, and an exit code.
+
+use crate::Exit;
+use drp_client::ClientError;
+use std::fmt;
+use std::io;
+
+/// A failed command.
+#[derive(Debug)]
+pub struct Failure {
+    /// What happened.
+    pub message: String,
+    /// What to do next, one line each.
+    pub hints: Vec<String>,
+    /// The exit code.
+    pub exit: Exit,
+    /// The reader of the output went away: say nothing.
+    pub quiet: bool,
+}
+
+impl Failure {
+    /// A failure with a text.
+    #[must_use]
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { message: message.into(), hints: Vec::new(), exit, quiet: false }
+    }
+
+    /// A mistake in the command line or an input.
+    #[must_use]
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// A file or stream that failed.
+    #[must_use]
+    pub fn io(what: impl fmt::Display, error: &io::Error) -> Self {
+        let exit = if error.kind() == io::ErrorKind::NotFound { Exit::NotFound } else { Exit::General };
+        Self::new(exit, format!("{what}: {error}"))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let exit = match &error {
+            ClientError::Unreachable { .. } | ClientError::Untrusted { .. } => Exit::Unreachable,
+            ClientError::Timeout { .. } => Exit::Timeout,
+            ClientError::Setting(_) => Exit::Usage,
+            ClientError::Io { source, .. } if source.kind() == io::ErrorKind::BrokenPipe => {
+                return closed_pipe();
+            }
+            other => match other.status() {
+                Some(401 | 403) => Exit::Denied,
+                Some(404) => Exit::NotFound,
+                Some(400..=499) => Exit::Refused,
+                _ => Exit::General,
+            },
+        };
+        let hints = crate::hints::for_error(&error);
+        Self { message: error.to_string(), hints, exit, quiet: false }
+    }
+}
+
+/// Standard output is gone: whoever read it has seen enough.
+pub(crate) fn closed_pipe() -> Failure {
+    Failure { message: String::new(), hints: Vec::new(), exit: Exit::Ok, quiet: true }
+}

@@ -1,0 +1,418 @@
+//! The words of the command line. Arguments, settings and commands are apart: this file holds arguments only.
+
+use crate::printer::Format;
+use crate::types::{self, TYPES, Type};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+mod objects;
+mod serve;
+
+pub(crate) use objects::{
+    ActionVerb, AssignArgs, CallArgs, ListArgs, ObjectVerb, ParamVerb, PluginFlag, ProviderVerb, ReadArgs,
+    ShowArgs, UserVerb,
+};
+pub use serve::Flags;
+pub(crate) use serve::ServeArgs;
+
+/// Host plugins, and manage machines, params, profiles and everything else a drp daemon keeps.
+#[derive(Debug, Parser)]
+#[command(
+    name = "drp",
+    version,
+    propagate_version = false,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    allow_external_subcommands = true,
+    disable_help_subcommand = true,
+    after_help = "Words that are not listed run a program `drp-WORD` found beside drp or on PATH, or are taken as an \
+                  object type that a plugin added."
+)]
+pub(crate) struct Cli {
+    /// How to reach the daemon and how to print.
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Top,
+}
+
+/// Arguments that every command takes.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Globals {
+    /// Base root of a local daemon; its socket is used when it is there
+    #[arg(long, global = true, value_name = "DIR", env = "DRP_BASE_ROOT", hide_env_values = true, value_hint = ValueHint::DirPath)]
+    pub(crate) base_root: Option<PathBuf>,
+    /// Socket of a local daemon [default: <base-root>/drp.sock]
+    #[arg(long, global = true, value_name = "PATH", env = "DRP_SOCKET", hide_env_values = true, value_hint = ValueHint::FilePath)]
+    pub(crate) socket: Option<PathBuf>,
+    /// URL of a daemon, for instance https://10.0.0.1:8092; also RS_ENDPOINT
+    #[arg(short = 'E', long, global = true, value_name = "URL", value_hint = ValueHint::Url)]
+    pub(crate) endpoint: Option<String>,
+    /// User to log in as; also RS_KEY=user:password
+    #[arg(short = 'U', long = "username", global = true, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+    /// Password. Others on this host can see it while the command runs: prefer --password-file or RS_KEY
+    #[arg(
+        short = 'P',
+        long,
+        global = true,
+        value_name = "TEXT",
+        conflicts_with = "password_file",
+        hide_env_values = true
+    )]
+    pub(crate) password: Option<String>,
+    /// File with the password, - for standard input
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) password_file: Option<PathBuf>,
+    /// Token. Others on this host can see it while the command runs: prefer RS_TOKEN or --token-file
+    #[arg(short = 'T', long, global = true, value_name = "TEXT", conflicts_with = "token_file")]
+    pub(crate) token: Option<String>,
+    /// File with a token, - for standard input
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) token_file: Option<PathBuf>,
+    /// PEM file of the authorities that may sign the daemon's certificate
+    #[arg(long, global = true, value_name = "FILE", env = "DRP_CACERT", hide_env_values = true, value_hint = ValueHint::FilePath)]
+    pub(crate) cacert: Option<PathBuf>,
+    /// PEM file of exactly the daemon's certificate
+    #[arg(long, global = true, value_name = "FILE", env = "DRP_PIN", hide_env_values = true, conflicts_with = "cacert", value_hint = ValueHint::FilePath)]
+    pub(crate) pin: Option<PathBuf>,
+    /// Accept any certificate
+    #[arg(long, global = true, conflicts_with_all = ["cacert", "pin"])]
+    pub(crate) insecure: bool,
+    /// Deadline of one request in seconds
+    #[arg(long, global = true, value_name = "SECONDS", env = "DRP_TIMEOUT", hide_env_values = true, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) timeout: Option<u64>,
+    /// Retry a connection that does not come about: 1, 1, 2, 3, 5 and 8 seconds later
+    #[arg(long, global = true)]
+    pub(crate) retry: bool,
+    /// Shape of the output [default: table on a terminal, json otherwise]
+    #[arg(short = 'F', long, global = true, value_enum, env = "DRP_FORMAT", hide_env_values = true)]
+    pub(crate) format: Option<Format>,
+    /// Tables without their header
+    #[arg(long, global = true)]
+    pub(crate) no_header: bool,
+    /// Print what would be sent to the daemon, and send nothing that changes anything
+    #[arg(long, global = true)]
+    pub(crate) dry_run: bool,
+}
+
+/// The top-level commands; object types are added to them by [`command`].
+#[derive(Debug, Subcommand)]
+pub(crate) enum Top {
+    /// Run the daemon
+    Serve(Box<ServeArgs>),
+    /// Stop the local daemon and wait until it is gone
+    Stop(StopArgs),
+    /// Is the daemon up, and how are its plugins
+    Status,
+    /// What the daemon says about itself
+    Info,
+    /// The daemon's log
+    Logs(LogsArgs),
+    /// Events
+    #[command(subcommand)]
+    Events(EventsVerb),
+    /// Preferences of the daemon
+    #[command(subcommand)]
+    Prefs(PrefsVerb),
+    /// Actions on the daemon itself
+    #[command(subcommand)]
+    System(SystemVerb),
+    /// Copy the store of a local daemon to a file, while it runs
+    Backup {
+        /// File to write; it must not exist
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+    /// Put a backup back. The daemon must be stopped
+    Restore {
+        /// File that `backup` wrote
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        /// Settings of the daemon it belongs to.
+        #[command(flatten)]
+        settings: Box<ServeArgs>,
+    },
+    /// Settings of the daemon
+    #[command(subcommand)]
+    Config(ConfigVerb),
+    /// Plugin executables, without a daemon
+    #[command(subcommand)]
+    Plugin(PluginVerb),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// A program `drp-WORD`, or an object type that a plugin added
+    #[command(external_subcommand)]
+    Word(Vec<OsString>),
+}
+
+/// `drp stop`.
+#[derive(Debug, Args)]
+pub(crate) struct StopArgs {
+    /// How long to wait, in seconds
+    #[arg(long, default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) wait: u64,
+}
+
+/// `drp logs`.
+#[derive(Debug, Args)]
+pub(crate) struct LogsArgs {
+    /// Follow the log
+    #[command(subcommand)]
+    pub(crate) verb: Option<LogsVerb>,
+}
+
+/// `drp logs …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LogsVerb {
+    /// Print new lines as they come, until interrupted
+    Watch,
+}
+
+/// `drp events …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum EventsVerb {
+    /// Print events as they come, until interrupted
+    Watch {
+        /// TYPE.ACTION.KEY, each part * or a comma list
+        #[arg(default_value = "*.*.*")]
+        patterns: Vec<String>,
+    },
+    /// Publish an event
+    Post {
+        /// Event as JSON or YAML, - for standard input, @FILE for a file
+        event: String,
+    },
+}
+
+/// `drp prefs …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PrefsVerb {
+    /// All preferences
+    List,
+    /// One preference
+    Show {
+        /// Its name
+        name: String,
+    },
+    /// Set preferences
+    Set {
+        /// Names and values by turns; a value - is read from standard input
+        #[arg(required = true, num_args = 2.., value_names = ["NAME", "VALUE"])]
+        pairs: Vec<String>,
+    },
+}
+
+/// `drp system …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SystemVerb {
+    /// Actions that are possible now
+    Actions(objects::PluginFlag),
+    /// One action
+    Action {
+        /// Name of the action
+        command: String,
+        /// Which plugin.
+        #[command(flatten)]
+        plugin: objects::PluginFlag,
+    },
+    /// Run an action
+    Runaction {
+        /// Name of the action
+        command: String,
+        /// What it is given.
+        #[command(flatten)]
+        call: objects::CallArgs,
+    },
+}
+
+/// `drp config …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigVerb {
+    /// What `drp serve` would run with, given the same flags
+    Show {
+        /// Say where each value comes from
+        #[arg(long)]
+        origin: bool,
+        /// Flags of `drp serve`.
+        #[command(flatten)]
+        settings: Box<ServeArgs>,
+    },
+}
+
+/// `drp plugin …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginVerb {
+    /// Start a plugin, run one action, print its result, and stop it
+    Run(PluginRun),
+}
+
+/// `drp plugin run`.
+#[derive(Debug, Args)]
+pub(crate) struct PluginRun {
+    /// The plugin's executable
+    #[arg(value_hint = ValueHint::ExecutablePath)]
+    pub(crate) binary: PathBuf,
+    /// Action to run
+    #[arg(long)]
+    pub(crate) action: String,
+    /// Param of the action, JSON or YAML; - reads the value from standard input
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub(crate) params: Vec<String>,
+    /// Param of the plugin itself
+    #[arg(long = "config", value_name = "NAME=VALUE")]
+    pub(crate) config: Vec<String>,
+    /// The machine it acts on, as JSON or YAML, - for standard input, @FILE for a file
+    #[arg(long, value_name = "JSON")]
+    pub(crate) machine: Option<String>,
+    /// Show the plugin's log lines
+    #[arg(long)]
+    pub(crate) logs: bool,
+}
+
+/// The whole grammar: the fixed commands and one command per object type.
+#[must_use]
+pub fn command() -> clap::Command {
+    TYPES.iter().fold(Cli::command(), |command, kind| command.subcommand(type_command(kind)))
+}
+
+/// The command of one type. Its verbs are only built when they are needed, which keeps the start short.
+fn type_command(kind: &Type) -> clap::Command {
+    let command = clap::Command::new(kind.prefix)
+        .about(about(kind.prefix))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true);
+    match (kind.prefix, kind.params) {
+        ("plugin_providers", _) => command.defer(|c| finish(ProviderVerb::augment_subcommands(with_verbs(c)))),
+        ("users", _) => command.defer(|c| finish(UserVerb::augment_subcommands(with_verbs(c)))),
+        (_, true) => command.defer(|c| finish(ParamVerb::augment_subcommands(with_verbs(c)))),
+        _ => command.defer(|c| finish(with_verbs(c))),
+    }
+}
+
+fn with_verbs(command: clap::Command) -> clap::Command {
+    ActionVerb::augment_subcommands(ObjectVerb::augment_subcommands(command))
+}
+
+/// Augmenting a command replaces what it says about itself.
+fn finish(command: clap::Command) -> clap::Command {
+    let text = about(command.get_name());
+    command.about(text)
+}
+
+fn about(prefix: &str) -> String {
+    types::find(prefix).map_or(String::new(), |kind| format!("Objects of type {}", kind.one))
+}
+
+/// The verbs of a type that the grammar does not know by name.
+pub(crate) fn raw_type_command(prefix: &str) -> clap::Command {
+    let command = clap::Command::new(prefix.to_owned())
+        .bin_name(format!("drp {prefix}"))
+        .no_binary_name(true)
+        .subcommand_required(true)
+        .disable_help_subcommand(true);
+    let command = Globals::augment_args(command);
+    ParamVerb::augment_subcommands(with_verbs(command))
+}
+
+/// A verb of an object type.
+#[derive(Debug)]
+pub(crate) enum Verb {
+    Object(ObjectVerb),
+    Param(ParamVerb),
+    Action(ActionVerb),
+    Provider(ProviderVerb),
+    User(UserVerb),
+}
+
+impl Verb {
+    /// The verb that was parsed.
+    pub(crate) fn from(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
+        let word = matches.subcommand_name().unwrap_or_default();
+        if ParamVerb::has_subcommand(word) {
+            return ParamVerb::from_arg_matches(matches).map(Self::Param);
+        }
+        if ActionVerb::has_subcommand(word) {
+            return ActionVerb::from_arg_matches(matches).map(Self::Action);
+        }
+        if ProviderVerb::has_subcommand(word) {
+            return ProviderVerb::from_arg_matches(matches).map(Self::Provider);
+        }
+        if UserVerb::has_subcommand(word) {
+            return UserVerb::from_arg_matches(matches).map(Self::User);
+        }
+        ObjectVerb::from_arg_matches(matches).map(Self::Object)
+    }
+}
+
+/// The global arguments that stood after a word outside the grammar, over those that stood before it.
+pub(crate) fn merge(before: &Globals, matches: &clap::ArgMatches) -> Result<Globals, crate::Failure> {
+    let mut globals = before.clone();
+    let given = matches
+        .ids()
+        .any(|id| matches.value_source(id.as_str()) == Some(clap::parser::ValueSource::CommandLine));
+    if given {
+        globals.update_from_arg_matches(matches).map_err(|e| crate::Failure::usage(e.to_string()))?;
+    }
+    Ok(globals)
+}
+
+/// What a command line asks for.
+pub(crate) enum Request {
+    Top(Top),
+    Type(String, Verb),
+}
+
+/// Parses a command line whose first word is the program.
+pub(crate) fn parse(words: Vec<OsString>) -> Result<(Globals, Request), clap::Error> {
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(words)?;
+    let fix = |e: clap::Error| e.format(&mut self::command());
+    match matches.subcommand() {
+        Some((word, inner)) if TYPES.iter().any(|t| t.prefix == word) => {
+            let globals = Globals::from_arg_matches(&matches).map_err(fix)?;
+            Ok((globals, Request::Type(word.to_owned(), Verb::from(inner).map_err(fix)?)))
+        }
+        _ => {
+            let cli = Cli::from_arg_matches(&matches).map_err(fix)?;
+            Ok((cli.globals, Request::Top(cli.command)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Request, Verb, command, parse};
+
+    #[test]
+    fn the_grammar_is_consistent() {
+        let mut command = command();
+        command.build();
+        command.debug_assert();
+    }
+
+    #[test]
+    fn all_types_take_the_same_verbs() {
+        for kind in crate::types::TYPES {
+            let words = ["drp", kind.prefix, "show", "x", "-F", "json"].map(Into::into).to_vec();
+            let (globals, request) = parse(words).unwrap();
+            assert_eq!(globals.format, Some(crate::printer::Format::Json));
+            assert!(matches!(request, Request::Type(t, Verb::Object(_)) if t == kind.prefix));
+        }
+    }
+
+    #[test]
+    fn globals_may_stand_before_and_after() {
+        let words = ["drp", "--base-root", "/a", "machines", "list", "--endpoint", "https://x"];
+        let (globals, _) = parse(words.map(Into::into).to_vec()).unwrap();
+        assert_eq!(globals.base_root.unwrap().to_str(), Some("/a"));
+        assert_eq!(globals.endpoint.as_deref(), Some("https://x"));
+    }
+}

@@ -1,0 +1,328 @@
+//! Verbs that all object types share, and the few that one type has alone.
+
+use clap::{Args, Subcommand, ValueHint};
+use std::path::PathBuf;
+
+const BODY: &str = "JSON or YAML, - for standard input, @FILE for a file";
+
+/// Filters and controls of lists.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ListArgs {
+    /// INDEX=VALUE or INDEX=FN(ARGS) with Eq Ne Lt Lte Gt Gte Between Except In Nin Re; also Meta.KEY and params
+    #[arg(value_name = "FILTER")]
+    pub(crate) filters: Vec<String>,
+    /// Sort by an index
+    #[arg(long, value_name = "INDEX")]
+    pub(crate) sort: Vec<String>,
+    /// Last first
+    #[arg(long)]
+    pub(crate) reverse: bool,
+    /// At most so many
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+    /// Leave the first ones out
+    #[arg(long, value_name = "N")]
+    pub(crate) offset: Option<u64>,
+}
+
+/// Which parts of objects to show.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ShowArgs {
+    /// Leave out these parts: Meta, Params
+    #[arg(long, value_name = "PARTS")]
+    pub(crate) slim: Option<String>,
+    /// Only these params
+    #[arg(long, value_name = "NAMES")]
+    pub(crate) params: Option<String>,
+    /// Fill params from profiles, stage, global and defaults
+    #[arg(long)]
+    pub(crate) aggregate: bool,
+    /// Open secure params
+    #[arg(long)]
+    pub(crate) decode: bool,
+}
+
+/// How params are read.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub(crate) struct ReadArgs {
+    /// Look further in profiles, stage, global and defaults
+    #[arg(long)]
+    pub(crate) aggregate: bool,
+    /// Open secure params
+    #[arg(long)]
+    pub(crate) decode: bool,
+}
+
+/// Verbs of every type.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ObjectVerb {
+    /// List objects
+    List {
+        /// Which.
+        #[command(flatten)]
+        list: ListArgs,
+        /// What of them.
+        #[command(flatten)]
+        show: ShowArgs,
+    },
+    /// Count objects
+    Count {
+        /// Which.
+        #[command(flatten)]
+        list: ListArgs,
+    },
+    /// Show an object
+    Show {
+        /// Key, or INDEX:VALUE such as Name:m1
+        id: String,
+        /// What of it.
+        #[command(flatten)]
+        show: ShowArgs,
+    },
+    /// Exit with 0 when the object exists, with 3 when not
+    Exists {
+        /// Key, or INDEX:VALUE such as Name:m1
+        id: String,
+    },
+    /// Make an object
+    Create {
+        /// The object, or only its name
+        #[arg(help = format!("The object ({BODY}), or only its name"))]
+        object: String,
+    },
+    /// Change the given fields of an object
+    Update {
+        /// Key, or INDEX:VALUE such as Name:m1
+        id: String,
+        /// Fields and their new values; null removes
+        #[arg(help = format!("Fields and their new values ({BODY}); null removes"))]
+        fields: String,
+        /// Replace the whole object instead
+        #[arg(long)]
+        replace: bool,
+        /// Allow changes that a type otherwise refuses
+        #[arg(long)]
+        force: bool,
+    },
+    /// Change an object by JSON Patch (RFC 6902)
+    Patch {
+        /// Key, or INDEX:VALUE such as Name:m1
+        id: String,
+        /// The patch
+        #[arg(help = format!("List of operations ({BODY})"))]
+        patch: String,
+        /// Allow changes that a type otherwise refuses
+        #[arg(long)]
+        force: bool,
+    },
+    /// Delete objects
+    Destroy {
+        /// Keys, or INDEX:VALUE such as Name:m1
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+    },
+    /// Wait until a field of an object has a value
+    Wait {
+        /// Key, or INDEX:VALUE such as Name:m1
+        id: String,
+        /// Field, for instance Runnable or Params.x, or a JSON Pointer
+        field: String,
+        /// The value, JSON or YAML
+        value: String,
+        /// Give up after so many seconds [default: a day]
+        #[arg(default_value_t = 86_400, hide_default_value = true)]
+        seconds: u64,
+    },
+    /// What the type can be filtered and sorted by
+    Indexes {
+        /// Only this one
+        index: Option<String>,
+    },
+    /// Show or change the annotations of an object
+    Meta {
+        /// Key, or INDEX:VALUE such as Name:m1
+        id: String,
+        /// Only this annotation
+        key: Option<String>,
+        /// Set it to this text
+        #[arg(requires = "key")]
+        value: Option<String>,
+        /// Remove it
+        #[arg(long, requires = "key", conflicts_with = "value")]
+        remove: bool,
+    },
+}
+
+/// Verbs of types that have params.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ParamVerb {
+    /// Show all params of an object, or replace them
+    Params {
+        /// Key, or INDEX:VALUE such as Name:m1
+        id: String,
+        /// New params
+        #[arg(help = format!("Params that replace all of the object's ({BODY})"))]
+        params: Option<String>,
+        /// How.
+        #[command(flatten)]
+        read: ReadArgs,
+    },
+    /// Show one param of an object: get ID param NAME
+    Get {
+        /// Key, or INDEX:VALUE such as Name:m1
+        id: String,
+        /// The word param
+        #[arg(value_name = "param", value_parser = ["param"], hide_possible_values = true)]
+        word: String,
+        /// Name of the param
+        name: String,
+        /// How.
+        #[command(flatten)]
+        read: ReadArgs,
+    },
+    /// Set a param: set ID param NAME to VALUE
+    Set(AssignArgs),
+    /// Set a param that has no value yet: add ID param NAME to VALUE
+    Add(AssignArgs),
+    /// Remove a param: remove ID param NAME
+    Remove {
+        /// Key, or INDEX:VALUE such as Name:m1
+        id: String,
+        /// The word param
+        #[arg(value_name = "param", value_parser = ["param"], hide_possible_values = true)]
+        word: String,
+        /// Name of the param
+        name: String,
+    },
+}
+
+/// `set` and `add`.
+#[derive(Debug, Args)]
+pub(crate) struct AssignArgs {
+    /// Key, or INDEX:VALUE such as Name:m1
+    pub(crate) id: String,
+    /// The word param
+    #[arg(value_name = "param", value_parser = ["param"], hide_possible_values = true)]
+    pub(crate) word: String,
+    /// Name of the param
+    pub(crate) name: String,
+    /// The word to
+    #[arg(value_name = "to", value_parser = ["to"], hide_possible_values = true)]
+    pub(crate) to: String,
+    /// JSON or YAML; - for standard input, which keeps secrets out of the process list
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) value: String,
+}
+
+/// Which plugin offers an action.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct PluginFlag {
+    /// Only of this plugin
+    #[arg(long, value_name = "NAME")]
+    pub(crate) plugin: Option<String>,
+}
+
+/// What an action is given.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct CallArgs {
+    /// Params: names and values by turns, or one map as JSON or YAML, - for standard input, @FILE for a file
+    #[arg(value_name = "PARAM VALUE", allow_negative_numbers = true)]
+    pub(crate) params: Vec<String>,
+    /// Which plugin.
+    #[command(flatten)]
+    pub(crate) plugin: PluginFlag,
+}
+
+/// Verbs about actions.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ActionVerb {
+    /// Actions that are possible on an object now
+    Actions {
+        /// Key, or INDEX:VALUE such as Name:m1
+        id: String,
+        /// Which plugin.
+        #[command(flatten)]
+        plugin: PluginFlag,
+    },
+    /// One action of an object
+    Action {
+        /// Key, or INDEX:VALUE such as Name:m1
+        id: String,
+        /// Name of the action
+        command: String,
+        /// Which plugin.
+        #[command(flatten)]
+        plugin: PluginFlag,
+    },
+    /// Run an action on an object and print its result
+    Runaction {
+        /// Key, or INDEX:VALUE such as Name:m1
+        id: String,
+        /// Name of the action
+        command: String,
+        /// What it is given.
+        #[command(flatten)]
+        call: CallArgs,
+    },
+}
+
+/// Verbs of plugin providers alone.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProviderVerb {
+    /// Install or replace a plugin provider
+    Upload {
+        /// The executable
+        #[arg(value_hint = ValueHint::ExecutablePath)]
+        file: PathBuf,
+        /// Name of the provider [default: the file's name]
+        #[arg(long = "as", value_name = "NAME")]
+        name: Option<String>,
+        /// Drop writable objects that its content would hide
+        #[arg(long)]
+        replace_writable: bool,
+    },
+    /// Fetch the executable of a plugin provider
+    Download {
+        /// Name of the provider
+        name: String,
+        /// File to write, - for standard output [default: the provider's name]
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: Option<PathBuf>,
+    },
+}
+
+/// Verbs of users alone.
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserVerb {
+    /// Change a user's password, which kills the user's tokens
+    Password {
+        /// Name of the user
+        name: String,
+        /// File with the new password, - for standard input [default: ask]
+        #[arg(long = "new-password-file", value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: Option<PathBuf>,
+    },
+    /// Make a token of a user
+    Token {
+        /// Name of the user
+        name: String,
+        /// How long it lives: seconds, or a number with a unit such as 12h or 30d
+        #[arg(long)]
+        ttl: Option<String>,
+        /// Only these of the user's roles, comma list
+        #[arg(long)]
+        roles: Option<String>,
+        /// Narrow it to these object types
+        #[arg(long)]
+        scope: Option<String>,
+        /// Narrow it to these actions
+        #[arg(long)]
+        action: Option<String>,
+        /// Narrow it to these keys
+        #[arg(long)]
+        specific: Option<String>,
+        /// Print the token alone
+        #[arg(long)]
+        bare: bool,
+    },
+}

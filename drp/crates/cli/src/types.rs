@@ -1,0 +1,177 @@
+//! The object types the command line knows by name, and how their tables look.
+
+/// A type of objects.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Type {
+    /// Its prefix in the API, and its word on the command line.
+    pub(crate) prefix: &'static str,
+    /// One of it, in words.
+    pub(crate) one: &'static str,
+    /// The field that a bare name given to `create` goes to, and that names it to people.
+    pub(crate) name: &'static str,
+    /// It has params.
+    pub(crate) params: bool,
+    /// Title and JSON Pointer of the columns of its table.
+    pub(crate) columns: &'static [(&'static str, &'static str)],
+}
+
+const NAMED: &[(&str, &str)] =
+    &[("Name", "/Name"), ("Available", "/Available"), ("Bundle", "/Bundle"), ("Description", "/Description")];
+
+const fn named(prefix: &'static str, one: &'static str) -> Type {
+    Type { prefix, one, name: "Name", params: false, columns: NAMED }
+}
+
+/// All of them, in the order in which help lists them. Types that a plugin adds work as well: their word is
+/// taken to the daemon as it is.
+pub(crate) const TYPES: &[Type] = &[
+    Type {
+        prefix: "machines",
+        one: "machine",
+        name: "Name",
+        params: true,
+        columns: &[
+            ("Name", "/Name"),
+            ("Uuid", "/Uuid"),
+            ("Address", "/Address"),
+            ("Stage", "/Stage"),
+            ("Runnable", "/Runnable"),
+            ("Locked", "/Locked"),
+            ("Description", "/Description"),
+        ],
+    },
+    Type {
+        prefix: "params",
+        one: "param definition",
+        name: "Name",
+        params: false,
+        columns: &[
+            ("Name", "/Name"),
+            ("Type", "/Schema/type"),
+            ("Secure", "/Secure"),
+            ("Bundle", "/Bundle"),
+            ("Description", "/Description"),
+        ],
+    },
+    Type { params: true, ..named("profiles", "profile") },
+    Type {
+        prefix: "plugins",
+        one: "plugin",
+        name: "Name",
+        params: true,
+        columns: &[
+            ("Name", "/Name"),
+            ("Provider", "/Provider"),
+            ("Available", "/Available"),
+            ("Errors", "/PluginErrors"),
+            ("Description", "/Description"),
+        ],
+    },
+    Type {
+        prefix: "plugin_providers",
+        one: "plugin provider",
+        name: "Name",
+        params: false,
+        columns: &[
+            ("Name", "/Name"),
+            ("Version", "/Version"),
+            ("AutoStart", "/AutoStart"),
+            ("Actions", "/AvailableActions"),
+            ("Description", "/Meta/Description"),
+        ],
+    },
+    Type {
+        prefix: "users",
+        one: "user",
+        name: "Name",
+        params: false,
+        columns: &[("Name", "/Name"), ("Roles", "/Roles"), ("Description", "/Description")],
+    },
+    named("roles", "role"),
+    named("tenants", "tenant"),
+    Type { params: true, ..named("stages", "stage") },
+    named("tasks", "task"),
+    named("workflows", "workflow"),
+    Type {
+        name: "ID",
+        columns: &[
+            ("ID", "/ID"),
+            ("Available", "/Available"),
+            ("Bundle", "/Bundle"),
+            ("Description", "/Description"),
+        ],
+        ..named("templates", "template")
+    },
+    named("bootenvs", "boot environment"),
+    Type {
+        name: "Machine",
+        columns: &[
+            ("Uuid", "/Uuid"),
+            ("Machine", "/Machine"),
+            ("Task", "/Task"),
+            ("State", "/State"),
+            ("ExitState", "/ExitState"),
+            ("StartTime", "/StartTime"),
+        ],
+        ..named("jobs", "job")
+    },
+    named("subnets", "subnet"),
+    Type {
+        name: "Addr",
+        columns: &[
+            ("Addr", "/Addr"),
+            ("Token", "/Token"),
+            ("State", "/State"),
+            ("ExpireTime", "/ExpireTime"),
+        ],
+        ..named("leases", "lease")
+    },
+    Type {
+        name: "Addr",
+        columns: &[
+            ("Addr", "/Addr"),
+            ("Token", "/Token"),
+            ("Subnet", "/Subnet"),
+            ("Description", "/Description"),
+        ],
+        ..named("reservations", "reservation")
+    },
+    Type {
+        columns: &[("Name", "/Name"), ("Addresses", "/Addresses"), ("Gateway", "/Gateway")],
+        ..named("interfaces", "network interface")
+    },
+    named("contexts", "context"),
+    Type {
+        name: "Id",
+        columns: &[("Id", "/Id"), ("Available", "/Available"), ("Description", "/Description")],
+        ..named("pools", "pool")
+    },
+    Type {
+        columns: &[
+            ("Name", "/meta/Name"),
+            ("Version", "/meta/Version"),
+            ("Type", "/meta/Type"),
+            ("Description", "/meta/Description"),
+        ],
+        ..named("contents", "content bundle")
+    },
+];
+
+/// The columns of types that are not known by name.
+pub(crate) const RAW_COLUMNS: &[(&str, &str)] =
+    &[("Id", "/Id"), ("Type", "/Type"), ("Description", "/Description")];
+
+/// The type of that prefix.
+pub(crate) fn find(prefix: &str) -> Option<&'static Type> {
+    TYPES.iter().find(|t| t.prefix == prefix)
+}
+
+/// The columns of a type's table.
+pub(crate) fn columns(prefix: &str) -> &'static [(&'static str, &'static str)] {
+    find(prefix).map_or(RAW_COLUMNS, |t| t.columns)
+}
+
+/// The field that names an object of the type.
+pub(crate) fn name_field(prefix: &str) -> &'static str {
+    find(prefix).map_or("Id", |t| t.name)
+}
