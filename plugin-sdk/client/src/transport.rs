@@ -328,8 +328,15 @@ fn certificate_trouble(error: &reqwest::Error) -> Option<String> {
     let mut at: Option<&(dyn std::error::Error + 'static)> = error.source();
     while let Some(inner) = at {
         let tls = inner.downcast_ref::<rustls::Error>().or_else(|| {
-            // An I/O error hides the error it wraps from `source`.
-            inner.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>()
+            // I/O errors hide the error they wrap from `source`, and may wrap one another.
+            let mut io = inner.downcast_ref::<std::io::Error>()?;
+            loop {
+                let wrapped = io.get_ref()?;
+                match wrapped.downcast_ref::<std::io::Error>() {
+                    Some(deeper) => io = deeper,
+                    None => return wrapped.downcast_ref::<rustls::Error>(),
+                }
+            }
         });
         if let Some(trouble) = tls.and_then(certificate_words) {
             return Some(trouble);
