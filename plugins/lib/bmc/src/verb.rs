@@ -75,7 +75,7 @@ const fn boot(device: BootDevice, persistent: bool) -> Verb {
     Verb::Boot { device, persistent }
 }
 
-const NAMES: [(Verb, &str); 16] = [
+const NAMES: [(Verb, &str); 17] = [
     (Verb::PowerOn, "poweron"),
     (Verb::PowerOff, "poweroff"),
     (Verb::PowerCycle, "powercycle"),
@@ -88,6 +88,7 @@ const NAMES: [(Verb, &str); 16] = [
     (boot(BootDevice::Bios, false), "nextbootbios"),
     (boot(BootDevice::Pxe, true), "forcebootpxe"),
     (boot(BootDevice::Disk, true), "forcebootdisk"),
+    (boot(BootDevice::Cd, true), "forcebootcd"),
     (Verb::BootStatus, "bootstatus"),
     (Verb::Identify, "identify"),
     (Verb::IdentifyOff, "identifyoff"),

@@ -1,0 +1,48 @@
+//! What `define` prints: the provider, its actions and the params they take.
+
+use crate::params::{name, optional_of};
+use crate::plugin::IpmiPlugin;
+use drp_bmc::Verb;
+use drp_plugin_sdk::{Command, Definition};
+
+/// Params that every action takes when they resolve, as the reference has them and ours.
+const OPTIONAL: [&str; 11] = [
+    name::PORT_IPMITOOL,
+    name::PORT_RACADM,
+    name::PORT_REDFISH,
+    name::PORT_LPAR,
+    name::LPAR_ID,
+    name::CIPHER_SUITE,
+    name::KG,
+    name::TIMEOUT,
+    name::MIN_GAP,
+    name::VERIFY_TIMEOUT,
+    name::DRIVER_ORDER,
+];
+
+/// Forgets refused credentials.
+pub(crate) const UNLOCK: &str = "unlock";
+/// Shows what a verb would send.
+pub(crate) const POWERPLAN: &str = "powerplan";
+
+pub(crate) fn definition() -> Definition<IpmiPlugin> {
+    let mut definition = Definition::new("ipmi", concat!("v", env!("CARGO_PKG_VERSION")))
+        .auto_start()
+        .content(drp_plugin_sdk::content!());
+    for verb in Verb::all() {
+        definition = definition.action(command(verb.name(), optional_of(verb)));
+    }
+    let planned = [name::PLAN_VERB, name::SOFT_TIMEOUT, name::IDENTIFY_DURATION, name::BIOS_MODE];
+    definition.action(command(POWERPLAN, &planned)).action(command(UNLOCK, &[]))
+}
+
+fn command(command: &str, extra: &[&str]) -> Command {
+    let mut declared = Command::on("machines", command);
+    for required in [name::USERNAME, name::PASSWORD, name::ADDRESS, name::MODE] {
+        declared = declared.required(required);
+    }
+    for optional in OPTIONAL.iter().chain(extra) {
+        declared = declared.optional(*optional);
+    }
+    declared
+}
