@@ -144,8 +144,8 @@ fn cipher(params: &Params) -> Result<CipherChoice, Error> {
         (Some("auto"), _) => Ok(CipherChoice::Auto),
         (Some("3"), _) => Ok(CipherChoice::Suite3),
         (Some("17"), _) => Ok(CipherChoice::Suite17),
-        (_, Some(number)) if number == 3.0 => Ok(CipherChoice::Suite3),
-        (_, Some(number)) if number == 17.0 => Ok(CipherChoice::Suite17),
+        (_, Some(3.0)) => Ok(CipherChoice::Suite3),
+        (_, Some(17.0)) => Ok(CipherChoice::Suite17),
         _ => Err(odd(name::CIPHER_SUITE, "is not auto, 3 or 17")),
     }
 }

@@ -199,7 +199,7 @@ fn late(job: &Job, what: &str, waited: Duration) -> String {
 /// Quick at first, then every two seconds.
 fn pace(waited: Duration) -> Duration {
     match waited.as_secs() {
-        0..3 => Duration::from_millis(250),
+        0..3 => Duration::from_millis(200),
         3..10 => Duration::from_millis(500),
         _ => Duration::from_secs(2),
     }

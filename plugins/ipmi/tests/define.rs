@@ -1,0 +1,69 @@
+//! What the plugin says about itself.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
+
+use drp_plugin_testkit::{define, run};
+use serde_json::{Value, json};
+
+const IPMI: &str = env!("CARGO_BIN_EXE_ipmi");
+
+#[tokio::test]
+async fn define_is_golden() {
+    let printed = run(IPMI, &["define"], &[]).await.unwrap();
+    assert_eq!((printed.code, printed.stderr.as_str()), (Some(0), ""));
+    let text = printed.stdout.replace(concat!("v", env!("CARGO_PKG_VERSION")), "VERSION");
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/define.json");
+    if std::env::var_os("DRP_BLESS").is_some() {
+        std::fs::write(golden, &text).unwrap();
+    }
+    assert_eq!(
+        text,
+        std::fs::read_to_string(golden).unwrap(),
+        "if this change is meant: DRP_BLESS=1 cargo test -p ipmi"
+    );
+}
+
+#[tokio::test]
+async fn the_definition_keeps_what_users_of_digital_rebar_know() {
+    let provider = define(IPMI).await.unwrap();
+    assert!(provider.auto_start && !provider.has_publish);
+    assert_eq!((provider.name.as_str(), provider.plugin_version), ("ipmi", 4));
+    assert!(provider.required_params.is_empty() && provider.optional_params.is_empty());
+    for command in [
+        "poweron",
+        "poweroff",
+        "powercycle",
+        "powerstatus",
+        "nextbootcd",
+        "nextbootpxe",
+        "nextbootdisk",
+        "forcebootpxe",
+        "forcebootdisk",
+        "identify",
+    ] {
+        let action = provider.available_actions.iter().find(|a| a.command == command).unwrap();
+        assert_eq!(action.model, "machines");
+        assert_eq!(
+            action.required_params,
+            ["ipmi/username", "ipmi/password", "ipmi/address", "ipmi/mode"],
+            "{command}"
+        );
+        for known in
+            ["ipmi/port-ipmitool", "ipmi/port-racadm", "ipmi/port-redfish", "ipmi/port-lpar", "ipmi/lpar-id"]
+        {
+            assert!(action.optional_params.iter().any(|p| p == known), "{command} {known}");
+        }
+    }
+    let content: Value = serde_json::from_str(&provider.content).unwrap();
+    let params = &content["sections"]["params"];
+    for secret in ["ipmi/password", "ipmi/kg", "ipmi/configure/password", "ipmi/configure/key"] {
+        assert_eq!(params[secret]["Secure"], json!(true), "{secret}");
+        assert_eq!(params[secret]["Schema"].get("default"), None, "{secret} has a published default");
+    }
+    assert_eq!(params["ipmi/mode"]["Schema"]["default"], "ipmi");
+    // Every param that an action takes is declared here, except the one that belongs to another pack.
+    for action in &provider.available_actions {
+        for param in action.required_params.iter().chain(&action.optional_params) {
+            assert!(param == "detected-bios-mode" || params.get(param).is_some(), "{param} is not declared");
+        }
+    }
+}
