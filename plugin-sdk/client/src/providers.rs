@@ -7,7 +7,12 @@ use drp_protocol::PluginProviderUploadInfo;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use reqwest::{Method, Response};
 use serde::de::DeserializeOwned;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_util::io::ReaderStream;
 
 const OCTETS: &str = "application/octet-stream";
@@ -99,7 +104,8 @@ impl Client {
         Ok(Download { client: self.clone(), response, what: format!("GET {path}") })
     }
 
-    /// Streams a body to any path of the API and decodes the answer.
+    /// Streams a body to any path of the API and decodes the answer. It fails when no byte moves for the client's
+    /// timeout, however long the whole takes.
     ///
     /// A stream cannot be sent twice, so there are no retries.
     ///
@@ -112,13 +118,46 @@ impl Client {
         length: Option<u64>,
     ) -> Result<T, ClientError> {
         let token = self.authorise().await?;
+        let moved = Arc::new(AtomicU64::new(0));
+        let content = Counted { inner: Box::pin(content), moved: moved.clone() };
         let body = reqwest::Body::wrap_stream(ReaderStream::with_capacity(content, 64 << 10));
         let mut request = self.request(Method::POST, path).header(CONTENT_TYPE, OCTETS).body(body);
         if let Some(length) = length {
             request = request.header(CONTENT_LENGTH, length);
         }
-        let response = self.once(&Method::POST, path, self.credit(request, token.as_ref())).await?;
+        let mut sending = Box::pin(self.credit(request, token.as_ref()).send());
+        let response = loop {
+            let before = moved.load(Ordering::Relaxed);
+            match tokio::time::timeout(self.0.timeout, &mut sending).await {
+                Ok(done) => break done.map_err(|e| self.failure(&e, &format!("POST {path}")))?,
+                Err(_) if moved.load(Ordering::Relaxed) > before => {}
+                Err(_) => {
+                    let what = format!("POST {path}");
+                    return Err(ClientError::Timeout { endpoint: self.endpoint(), what });
+                }
+            }
+        };
+        let response = self.judge(&Method::POST, path, response).await?;
         let body = self.body(response, path).await?;
         decode(&Method::POST, path, &body)
+    }
+}
+
+/// Counts the bytes that are read.
+struct Counted<R> {
+    inner: Pin<Box<R>>,
+    moved: Arc<AtomicU64>,
+}
+
+impl<R: AsyncRead> AsyncRead for Counted<R> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let polled = self.inner.as_mut().poll_read(cx, buf);
+        self.moved.fetch_add((buf.filled().len() - before) as u64, Ordering::Relaxed);
+        polled
     }
 }

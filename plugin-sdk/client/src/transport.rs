@@ -8,7 +8,6 @@ use drp_protocol::{Level, Secret, UserToken, wire};
 use reqwest::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use reqwest::{Method, RequestBuilder, Response};
 use serde::{Serialize, de::DeserializeOwned};
-use std::error::Error as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -158,17 +157,30 @@ impl Client {
         path: &str,
         request: RequestBuilder,
     ) -> Result<Response, ClientError> {
-        let what = || format!("{method} {path}");
         let response = tokio::time::timeout(self.0.timeout, request.send())
             .await
-            .map_err(|_| ClientError::Timeout { endpoint: self.endpoint(), what: what() })?
-            .map_err(|e| self.failure(&e, &what()))?;
+            .map_err(|_| ClientError::Timeout {
+                endpoint: self.endpoint(),
+                what: format!("{method} {path}"),
+            })?
+            .map_err(|e| self.failure(&e, &format!("{method} {path}")))?;
+        self.judge(method, path, response).await
+    }
+
+    /// The answer, or the refusal as an error.
+    pub(crate) async fn judge(
+        &self,
+        method: &Method,
+        path: &str,
+        response: Response,
+    ) -> Result<Response, ClientError> {
+        let what = format!("{method} {path}");
         if response.status().as_u16() < 400 {
             return Ok(response);
         }
         let status = response.status().as_u16();
         // A refusal is short; what is longer than this is not ours to understand.
-        let body = tokio::time::timeout(self.0.timeout, self.collect(response, &what()))
+        let body = tokio::time::timeout(self.0.timeout, self.collect(response, &what))
             .await
             .ok()
             .and_then(Result::ok)
@@ -323,27 +335,16 @@ pub(crate) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
     deepest.to_string()
 }
 
-/// What is wrong with the certificate, when that is what stopped the connection.
-fn certificate_trouble(error: &reqwest::Error) -> Option<String> {
-    let mut at: Option<&(dyn std::error::Error + 'static)> = error.source();
-    while let Some(inner) = at {
-        let tls = inner.downcast_ref::<rustls::Error>().or_else(|| {
-            // I/O errors hide the error they wrap from `source`, and may wrap one another.
-            let mut io = inner.downcast_ref::<std::io::Error>()?;
-            loop {
-                let wrapped = io.get_ref()?;
-                match wrapped.downcast_ref::<std::io::Error>() {
-                    Some(deeper) => io = deeper,
-                    None => return wrapped.downcast_ref::<rustls::Error>(),
-                }
-            }
-        });
-        if let Some(trouble) = tls.and_then(certificate_words) {
-            return Some(trouble);
-        }
-        at = inner.source();
+/// What is wrong with the certificate, when that is what stopped the connection. An I/O error hides the error it
+/// wraps from `source`, so that both ways are gone.
+fn certificate_trouble(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+        return certificate_words(tls);
     }
-    None
+    if let Some(inner) = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        return certificate_trouble(inner);
+    }
+    certificate_trouble(error.source()?)
 }
 
 /// The words for a certificate that was not accepted; `None` for other TLS errors.

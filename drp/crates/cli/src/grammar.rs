@@ -290,7 +290,9 @@ fn type_command(kind: &Type) -> clap::Command {
         .arg_required_else_help(true)
         .disable_help_subcommand(true);
     match (kind.prefix, kind.params) {
-        ("plugin_providers", _) => command.defer(|c| finish(ProviderVerb::augment_subcommands(with_verbs(c)))),
+        ("plugin_providers", _) => {
+            command.defer(|c| finish(ProviderVerb::augment_subcommands(with_verbs(c))))
+        }
         ("users", _) => command.defer(|c| finish(UserVerb::augment_subcommands(with_verbs(c)))),
         (_, true) => command.defer(|c| finish(ParamVerb::augment_subcommands(with_verbs(c)))),
         _ => command.defer(|c| finish(with_verbs(c))),
