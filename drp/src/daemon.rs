@@ -33,8 +33,8 @@ impl Hooks for Daemon {
     }
 
     fn restore(&self, flags: &Flags, file: &Path) -> Result<(), Failure> {
-        load(flags)?;
-        Err(Failure::new(Exit::General, format!("{} cannot be restored by this build", file.display())))
+        let settings = load(flags)?.settings;
+        drp_server::restore(&settings, file).map(drop).map_err(|e| Failure::new(Exit::General, e.to_string()))
     }
 
     fn plugin_run(&self, action: &OneAction) -> Result<Value, Failure> {
