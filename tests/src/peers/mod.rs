@@ -1,0 +1,22 @@
+//! Real BMC simulators and client tools, started and stopped by tests: `ipmi_sim`, pyghmi, a QEMU machine behind
+//! `ipmi_sim`, `ipmitool`, FreeIPMI. Settings and scripts are in `tests/peers/`; everything runs on loopback with fresh
+//! state, is known by its pid, and is gone when the value is dropped.
+//!
+//! ```ignore
+//! let Some(bmc) = IpmiSim::start() else { return };   // has said SKIPPED when ipmi_sim is absent
+//! ```
+
+mod ipmi_sim;
+mod process;
+mod pyghmi;
+mod tool;
+
+pub use ipmi_sim::IpmiSim;
+pub use process::{find_program, free_udp_port, skipped, wait_until};
+pub use pyghmi::PyghmiBmc;
+pub use tool::{Answer, Ipmipower, Ipmitool};
+
+/// User and password of the peers that are started here. The password is a canary: it must turn up in no log.
+pub const USER: &str = "admin";
+/// See [`USER`]. 16 bytes: `ipmi_sim` keeps no more of a password from its settings file.
+pub const PASSWORD: &str = "s3cret-canary-16";
