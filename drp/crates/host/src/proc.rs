@@ -59,14 +59,18 @@ pub(crate) fn hash(bytes: &[u8]) -> String {
 /// the plugin's token in their environment. Repeats while new ones appear, within a bound.
 pub(crate) async fn end_leftovers(leader: u32, token_hash: &str) {
     kernel::signal_group(leader, Signal::SIGKILL);
+    // One that is dying has no environment any more: it is remembered until it is reaped.
+    let mut dying: Vec<Process> = Vec::new();
     for round in 0..200 {
-        let found = adopted(|p| p.session == leader || p.has_token(token_hash));
+        let known = |p: &Process| dying.iter().any(|d| d.pid == p.pid && d.start == p.start);
+        let found = adopted(|p| p.session == leader || known(p) || p.has_token(token_hash));
         if found.is_empty() {
             break;
         }
         for process in &found {
             kernel::signal_process(process.pid, Signal::SIGKILL);
         }
+        dying = found;
         tokio::time::sleep(Duration::from_millis(1 + round / 10)).await;
     }
 }
@@ -76,7 +80,8 @@ pub(crate) async fn end_leftovers(leader: u32, token_hash: &str) {
 pub(crate) async fn end_all_adopted() {
     for _ in 0..200 {
         let found = adopted(|_| true);
-        if found.is_empty() {
+        // Another host of this program may still have plugins; theirs are none of our business.
+        if found.is_empty() || !Children::lock().is_empty() {
             break;
         }
         for process in &found {

@@ -74,11 +74,16 @@ impl Process {
         let mut command = Command::new(binary);
         command.arg("listen").arg(&sockets.to_plugin).arg(&sockets.from_plugin);
         prepare(&mut command, &launch);
-        let mut child = match spawner::spawn(command).await {
+        // Asked before: what the kernel refuses as a program would be handed to the shell by execvp(3).
+        let spawned = match diagnose::file(binary) {
+            Some(why) => Err(why),
+            None => spawner::spawn(command).await.map_err(|e| diagnose::spawn_error(binary, &e)),
+        };
+        let mut child = match spawned {
             Ok(child) => child,
-            Err(e) => {
+            Err(why) => {
                 server.close().await;
-                return Err(failed(false, diagnose::spawn_error(binary, &e)));
+                return Err(failed(false, why));
             }
         };
         let Some(pid) = child.id() else { return Err(failed(false, "it ended at once".to_owned())) };
@@ -117,6 +122,8 @@ impl Process {
                     Err(e) => format!("it said READY! without its socket {}: {e}", to_plugin.display()),
                 },
                 Ok(Some(Word::Failed)) => "it said Failed".to_owned(),
+                // A process that ends closes its output a moment before its end is seen.
+                Ok(None) if process.gone_within(Duration::from_millis(500)).await => String::new(),
                 Ok(None) => "it closed its standard output before READY!".to_owned(),
                 Err(_) => format!("it did not say READY! within {ready:?}"),
             },

@@ -28,6 +28,10 @@ impl Children {
         self.0.as_ref().is_some_and(|set| set.contains(&pid))
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.as_ref().is_none_or(HashSet::is_empty)
+    }
+
     fn insert(&mut self, pid: u32) {
         self.0.get_or_insert_default().insert(pid);
     }
