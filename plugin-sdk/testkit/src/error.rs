@@ -24,9 +24,9 @@ pub enum TestkitError {
     NotReady {
         /// `Failed`, the end of its output, or the deadline.
         why: String,
-        /// What it printed.
+        /// What it printed last.
         stdout: Vec<String>,
-        /// What it complained.
+        /// What it complained last.
         stderr: Vec<String>,
     },
     /// Something did not happen in time.

@@ -91,7 +91,11 @@ impl RunningPlugin {
             Err(why) => {
                 // What it complains comes on another pipe.
                 tokio::time::sleep(Duration::from_millis(100)).await;
-                Err(TestkitError::NotReady { why, stdout: plugin.stdout(), stderr: plugin.stderr() })
+                Err(TestkitError::NotReady {
+                    why,
+                    stdout: tail(plugin.stdout()),
+                    stderr: tail(plugin.stderr()),
+                })
             }
         }
     }
@@ -247,12 +251,40 @@ impl Drop for RunningPlugin {
     }
 }
 
+/// Lines that are kept for a test to look at.
+const KEEP: usize = 100_000;
+/// Longest part of a line that is kept, in bytes.
+const LINE_LIMIT: usize = 4096;
+
+/// Drains a pipe for ever, whatever comes.
 async fn collect(pipe: impl AsyncRead + Unpin, lines: Lines, heard: Option<mpsc::UnboundedSender<String>>) {
-    let mut reader = BufReader::new(pipe).lines();
-    while let Ok(Some(line)) = reader.next_line().await {
-        if let Some(heard) = &heard {
-            let _ = heard.send(line.clone());
+    let mut reader = BufReader::new(pipe);
+    let mut line = Vec::new();
+    loop {
+        let block = match reader.fill_buf().await {
+            Ok([]) | Err(_) => return,
+            Ok(block) => block,
+        };
+        let end = block.iter().position(|b| *b == b'\n');
+        let room = LINE_LIMIT.saturating_sub(line.len());
+        let part = &block[..end.unwrap_or(block.len())];
+        line.extend_from_slice(&part[..part.len().min(room)]);
+        let used = end.map_or(block.len(), |at| at + 1);
+        reader.consume(used);
+        if end.is_some() {
+            let text = String::from_utf8_lossy(&std::mem::take(&mut line)).into_owned();
+            if let Some(heard) = &heard {
+                let _ = heard.send(text.clone());
+            }
+            let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+            if lines.len() < KEEP {
+                lines.push(text);
+            }
         }
-        lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
     }
+}
+
+/// The last lines, for a message.
+fn tail(mut lines: Vec<String>) -> Vec<String> {
+    lines.split_off(lines.len().saturating_sub(20))
 }
