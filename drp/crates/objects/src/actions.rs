@@ -1,7 +1,8 @@
 //! The data side of actions (wire-protocol §3.8).
 
-use crate::{Objects, Result};
+use crate::{Objects, Result, fault::Fault, lookup::Lookup, memory::Row};
 use drp_protocol::{Action, AvailableAction, JsonMap};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// An action that a running plugin has registered.
 #[derive(Debug, Clone)]
@@ -12,7 +13,27 @@ pub struct Candidate {
     pub action: AvailableAction,
 }
 
+impl Candidate {
+    fn serves(&self, set: &str, plugin: Option<&str>) -> bool {
+        self.action.command_set() == set
+            && plugin.is_none_or(|wanted| wanted.is_empty() || wanted == self.plugin)
+    }
+}
+
+/// The set that acts on the daemon itself; its object is the profile `global`.
+const SYSTEM: &str = "system";
+
 impl Objects {
+    /// The object an action acts on, with the prefix it is stored under.
+    fn acted_on<'a>(&self, set: &'a str, id: &str, word: &'static str) -> Result<(&'a str, Arc<Row>)> {
+        let (prefix, id) = if set == SYSTEM { ("profiles", "global") } else { (set, id) };
+        let (table, row) = self.found(prefix, id, word)?;
+        if !table.kind.has_actions {
+            return Err(Fault::not_found(word, set, id).into());
+        }
+        Ok((prefix, row))
+    }
+
     /// Checks and fills an action for a plugin: steps 1 to 5 of the POST algorithm. `set` is an object prefix or
     /// `system`; `id` is ignored for `system`. Candidates are all registered actions in registration order.
     /// Secure values are opened in `Params` and sealed in `Model`.
@@ -28,8 +49,69 @@ impl Objects {
         body: &JsonMap,
         candidates: &[Candidate],
     ) -> Result<Action> {
-        let _ = (set, id, command, plugin, body, candidates);
-        todo!()
+        let (prefix, row) = self.acted_on(set, id, "POST")?;
+        let id = if set == SYSTEM && id.is_empty() { "global" } else { id };
+        let refused = |messages: Vec<String>| Fault::Refused {
+            kind: "INVOKE",
+            model: set.to_owned(),
+            key: id.to_owned(),
+            messages,
+            code: 400,
+        };
+        let plugin = plugin.filter(|p| !p.is_empty());
+        let mut errors = vec![match plugin {
+            Some(plugin) => format!("Action {command} on {set} for plugin {plugin} not found"),
+            None => format!("Action {command} on {set}: Not Found"),
+        }];
+        for candidate in candidates.iter().filter(|c| c.action.command == command && c.serves(set, plugin)) {
+            let mut params = body.clone();
+            errors = self.fill_params(prefix, &row, &candidate.action, &mut params)?;
+            if errors.is_empty() {
+                return Ok(Action {
+                    model: serde_json::from_slice(&row.json).unwrap_or_default(),
+                    plugin: candidate.plugin.clone(),
+                    command: command.to_owned(),
+                    command_set: set.to_owned(),
+                    params,
+                });
+            }
+        }
+        Err(refused(errors).into())
+    }
+
+    /// Steps 3 and 4: what is wrong with the caller's params, and the params the action asks for.
+    fn fill_params(
+        &self,
+        prefix: &str,
+        row: &Row,
+        action: &AvailableAction,
+        params: &mut JsonMap,
+    ) -> Result<Vec<String>, Fault> {
+        let command = &action.command;
+        let state = &self.inner.state;
+        let mut errors = Vec::new();
+        for (name, value) in params.iter() {
+            let Some(def) = state.param(name) else { continue };
+            if def.secure {
+                errors.push(format!("Action {command} cannot be passed secure parameter {name} via the API"));
+            } else if let Err(text) = def.check(value) {
+                // The empty error type of the schema error shows as two colons.
+                errors.push(format!("Action {command}: Invalid Parameter: {name}: : {text}"));
+            }
+        }
+        let lookup = Lookup::new(state);
+        let required = action.required_params.iter().map(|name| (name, true));
+        for (name, required) in required.chain(action.optional_params.iter().map(|name| (name, false))) {
+            if params.contains_key(name) {
+                continue;
+            }
+            match lookup.one(prefix, row, name, true, true)? {
+                Some(value) => drop(params.insert(name.clone(), value)),
+                None if required => errors.push(format!("Action {command} Missing Parameter {name}")),
+                None => {}
+            }
+        }
+        Ok(errors)
     }
 
     /// The actions whose required params resolve on the object, one per command, sorted by command.
@@ -43,8 +125,17 @@ impl Objects {
         plugin: Option<&str>,
         candidates: &[Candidate],
     ) -> Result<Vec<AvailableAction>> {
-        let _ = (set, id, plugin, candidates);
-        todo!()
+        let (prefix, row) = self.acted_on(set, id, "GET")?;
+        let lookup = Lookup::new(&self.inner.state);
+        let mut by_command = BTreeMap::new();
+        for candidate in candidates.iter().filter(|c| c.serves(set, plugin)) {
+            if !by_command.contains_key(&candidate.action.command)
+                && first_missing(&lookup, prefix, &row, &candidate.action)?.is_none()
+            {
+                by_command.insert(candidate.action.command.clone(), candidate.action.clone());
+            }
+        }
+        Ok(by_command.into_values().collect())
     }
 
     /// One action of an object.
@@ -59,7 +150,41 @@ impl Objects {
         plugin: Option<&str>,
         candidates: &[Candidate],
     ) -> Result<AvailableAction> {
-        let _ = (set, id, command, plugin, candidates);
-        todo!()
+        let (prefix, row) = self.acted_on(set, id, "GET")?;
+        let refused = |code: u16, text: String| Fault::Refused {
+            kind: "GET",
+            model: set.to_owned(),
+            key: id.to_owned(),
+            messages: vec![text],
+            code,
+        };
+        let lookup = Lookup::new(&self.inner.state);
+        let mut missing = None;
+        for candidate in candidates.iter().filter(|c| c.action.command == command && c.serves(set, plugin)) {
+            match first_missing(&lookup, prefix, &row, &candidate.action)? {
+                None => return Ok(candidate.action.clone()),
+                Some(name) => missing = Some(name),
+            }
+        }
+        Err(match missing {
+            Some(name) => refused(400, format!("Action {command} Missing Parameter {name}")),
+            None => refused(404, format!("{command}: Not Found")),
+        }
+        .into())
     }
+}
+
+/// The first required param that does not resolve. Nothing is opened for it.
+fn first_missing(
+    lookup: &Lookup<'_>,
+    prefix: &str,
+    row: &Row,
+    action: &AvailableAction,
+) -> Result<Option<String>, Fault> {
+    for name in &action.required_params {
+        if lookup.one(prefix, row, name, true, false)?.is_none() {
+            return Ok(Some(name.clone()));
+        }
+    }
+    Ok(None)
 }

@@ -1,10 +1,23 @@
 //! Who is calling (wire-protocol §3.2).
 
-use crate::{Claims, Objects, Principal, Result};
-use drp_protocol::Secret;
+use crate::{
+    Claims, Fetched, Objects, Principal, Result,
+    claims::check_claims,
+    fault::Fault,
+    password, secure,
+    token::{Bearer, Payload, digest_of, now, read, sign},
+    write::{Verb, hidden_name},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use drp_protocol::{Claim, Secret, User};
+use serde_json::Value;
 use std::time::Duration;
 
-/// Why somebody is not let in. The first three travel with an empty body.
+/// A million hours, the life of a plugin's token.
+const PLUGIN_TTL: Duration = Duration::from_secs(3_600_000_000);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Why somebody is not let in. The first two travel with an empty body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
     /// 403: unknown user or wrong password.
@@ -33,14 +46,76 @@ pub struct TokenRequest {
     pub specific: String,
 }
 
+fn claim(scope: &str, action: &str, specific: &str) -> Claim {
+    Claim { scope: scope.to_owned(), action: action.to_owned(), specific: specific.to_owned() }
+}
+
 impl Objects {
-    /// Checks a password. It costs some 50 ms of CPU: call it in `spawn_blocking`.
+    /// Checks a password. It costs some 50 ms of CPU, also for unknown users, so that their names cannot be told by
+    /// the time it takes: call it in `spawn_blocking`.
     ///
     /// # Errors
     /// [`Denied::Credentials`].
     pub fn login(&self, user: &str, password: &Secret<String>) -> Result<Principal, Denied> {
-        let _ = (user, password);
-        todo!()
+        const NOBODY: &str = concat!(
+            "16384$8$1$00000000000000000000000000000000$",
+            "0000000000000000000000000000000000000000000000000000000000000000"
+        );
+        let stored = self.inner.state.hidden(&hidden_name("users", user));
+        let fits = password::fits(password.expose(), stored.as_deref().unwrap_or(NOBODY));
+        if !fits || stored.is_none() {
+            return Err(Denied::Credentials);
+        }
+        self.user_principal(user).ok_or(Denied::Credentials)
+    }
+
+    fn user(&self, name: &str) -> Option<User> {
+        self.inner.state.row("users", name).and_then(|row| serde_json::from_slice(&row.json).ok())
+    }
+
+    fn role_claims(&self, roles: &[String]) -> Vec<Claim> {
+        let claims_of = |role: &String| {
+            let row = self.inner.state.row("roles", role)?;
+            serde_json::from_value::<Vec<Claim>>(row.map().remove("Claims")?).ok()
+        };
+        roles.iter().filter_map(claims_of).flatten().collect()
+    }
+
+    /// What everybody may do to themselves.
+    fn self_claims(name: &str) -> [Claim; 2] {
+        [claim("users", "token,password,get", name), claim("info", "get", "")]
+    }
+
+    fn user_principal(&self, name: &str) -> Option<Principal> {
+        let claims = self.user_claims(name)?;
+        Some(Principal { name: format!("user:{name}"), subject: name.to_owned(), claims })
+    }
+
+    /// The claims of a user as its roles say now.
+    #[must_use]
+    pub fn user_claims(&self, user: &str) -> Option<Claims> {
+        let user = self.user(user)?;
+        let mut claims = self.role_claims(&user.roles);
+        claims.extend(Self::self_claims(&user.name));
+        Some(Claims::new(claims))
+    }
+
+    /// The digest of the secrets that a token depends on; none when its subject is gone.
+    fn digest(&self, bearer: Bearer, subject: &str) -> Option<String> {
+        let grantor = self.inner.pref("systemGrantorSecret");
+        let own = |prefix: &str| {
+            let row = self.inner.state.row(prefix, subject)?;
+            row.map().remove("Secret")?.as_str().map(str::to_owned)
+        };
+        Some(match bearer {
+            Bearer::User => digest_of(&[&grantor, &own("users")?]),
+            Bearer::Machine => digest_of(&[&grantor, &own("machines")?]),
+            Bearer::Plugin => digest_of(&[&grantor]),
+        })
+    }
+
+    fn issue(&self, payload: Payload) -> Secret<String> {
+        Secret::new(sign(&payload, &self.inner.pref("baseTokenSecret")))
     }
 
     /// Checks a bearer token.
@@ -48,72 +123,173 @@ impl Objects {
     /// # Errors
     /// [`Denied::Token`] or [`Denied::Changed`].
     pub fn verify(&self, token: &str) -> Result<Principal, Denied> {
-        let _ = token;
-        todo!()
+        let payload = read(token, &self.inner.pref("baseTokenSecret")).ok_or(Denied::Token)?;
+        if self.digest(payload.bearer, &payload.subject) != Some(payload.digest) {
+            return Err(Denied::Changed);
+        }
+        let subject = payload.subject;
+        let (word, claims) = match payload.bearer {
+            Bearer::Plugin => ("plugin", Claims::new(payload.claims)),
+            Bearer::Machine => ("runner", Claims::new(payload.claims)),
+            Bearer::User => {
+                let mut claims = self.user_claims(&subject).ok_or(Denied::Changed)?;
+                if !payload.roles.is_empty() {
+                    let mut narrowed = self.role_claims(&payload.roles);
+                    narrowed.extend(Self::self_claims(&subject));
+                    claims = claims.narrowed(narrowed);
+                }
+                if !payload.claims.is_empty() {
+                    let mut narrowed = payload.claims;
+                    narrowed.extend(Self::self_claims(&subject));
+                    claims = claims.narrowed(narrowed);
+                }
+                ("user", claims)
+            }
+        };
+        Ok(Principal { name: format!("{word}:{subject}"), subject, claims })
     }
 
-    /// Makes a token for a user.
+    /// Makes a token for a user. Narrowed tokens still let their holder get a token, a password and `/info`.
     ///
     /// # Errors
     /// 404 for an unknown user; 400 for roles that are not the user's, or `No such scope 'X'`, `No such action 'X'`.
     pub fn user_token(&self, user: &str, request: &TokenRequest) -> Result<Secret<String>> {
-        let _ = (user, request);
-        todo!()
+        let known = self.user(user).ok_or_else(|| Fault::not_found("GET", "users", user))?;
+        let mut messages: Vec<String> = request
+            .roles
+            .iter()
+            .filter(|role| !known.roles.contains(role))
+            .map(|role| format!("{user} does not have the role {role}"))
+            .collect();
+        let or_all = |text: &String| if text.is_empty() { "*".to_owned() } else { text.clone() };
+        let narrowed =
+            !(request.scope.is_empty() && request.action.is_empty() && request.specific.is_empty());
+        let claims = match narrowed {
+            true => vec![Claim {
+                scope: or_all(&request.scope),
+                action: or_all(&request.action),
+                specific: or_all(&request.specific),
+            }],
+            false => Vec::new(),
+        };
+        check_claims(&claims, &self.inner.state.raw_types(), &mut messages);
+        if !messages.is_empty() {
+            let (model, key) = ("users".to_owned(), user.to_owned());
+            return Err(Fault::Refused { kind: "GET", model, key, messages, code: 400 }.into());
+        }
+        Ok(self.issue(Payload {
+            bearer: Bearer::User,
+            subject: user.to_owned(),
+            claims,
+            roles: request.roles.clone(),
+            issued: now(),
+            expires: expiry(request.ttl.unwrap_or(HOUR)),
+            digest: self.digest(Bearer::User, user).unwrap_or_default(),
+        }))
     }
 
-    /// Makes a token for a machine's agent.
+    /// Makes a token for a machine's agent: it may do what an agent does to its own machine and read what tasks need.
     ///
     /// # Errors
     /// 404 for an unknown machine.
     pub fn machine_token(&self, id: &str, ttl: Option<Duration>) -> Result<Secret<String>> {
-        let _ = (id, ttl);
-        todo!()
+        let (_, row) = self.found("machines", id, "GET")?;
+        let known = self.inner.pref("knownTokenTimeout").parse().map_or(HOUR, Duration::from_secs);
+        let claims = vec![
+            claim("machines", "*", &row.key),
+            claim("stages,jobs,tasks", "get", "*"),
+            claim("jobs", "create", "*"),
+            claim("jobs", "update,actions,log", &row.key),
+            claim("profiles,params,bootenvs,workflows,templates", "get", "*"),
+            claim("info", "get", "*"),
+            claim("events", "post", "*"),
+            claim("reservations", "create", "*"),
+        ];
+        Ok(self.issue(Payload {
+            bearer: Bearer::Machine,
+            subject: row.key.to_string(),
+            claims,
+            roles: Vec::new(),
+            issued: now(),
+            expires: expiry(ttl.unwrap_or(known)),
+            digest: self.digest(Bearer::Machine, &row.key).unwrap_or_default(),
+        }))
     }
 
     /// The run-time token of a plugin: claim `* * *`, a million hours (wire-protocol §1.2).
     #[must_use]
     pub fn plugin_token(&self, plugin: &str) -> Secret<String> {
-        let _ = plugin;
-        todo!()
+        self.program_token(plugin, "*", PLUGIN_TTL)
     }
 
     /// The token for `define`: claim `* get *`, one hour.
     #[must_use]
     pub fn define_token(&self, provider: &str) -> Secret<String> {
-        let _ = provider;
-        todo!()
+        self.program_token(provider, "get", HOUR)
     }
 
-    /// Changes a password, which kills the user's tokens, and publishes `save`. CPU-heavy part runs on the
+    fn program_token(&self, subject: &str, action: &str, ttl: Duration) -> Secret<String> {
+        self.issue(Payload {
+            bearer: Bearer::Plugin,
+            subject: subject.to_owned(),
+            claims: vec![claim("*", action, "*")],
+            roles: Vec::new(),
+            issued: now(),
+            expires: expiry(ttl),
+            digest: self.digest(Bearer::Plugin, subject).unwrap_or_default(),
+        })
+    }
+
+    /// Changes a password, which kills the user's tokens, and publishes `save`. The CPU-heavy part runs on the
     /// blocking pool.
     ///
     /// # Errors
-    /// 404.
+    /// 404; 400 for an empty password.
     pub async fn set_password(
         &self,
         who: &Principal,
         user: &str,
         password: &Secret<String>,
-    ) -> Result<crate::Fetched> {
-        let _ = (who, user, password);
-        todo!()
+    ) -> Result<Fetched> {
+        if password.expose().is_empty() {
+            let (model, key) = ("users".to_owned(), user.to_owned());
+            let messages = vec!["a password must not be empty".to_owned()];
+            return Err(Fault::Refused { kind: "PUT", model, key, messages, code: 400 }.into());
+        }
+        let password = password.clone();
+        let hash = tokio::task::spawn_blocking(move || password::hash(password.expose()))
+            .await
+            .map_err(|e| Fault::Random(e.to_string()))??;
+        let secret = secure::random_text(32)?;
+        self.change(who, "users", user, Verb::Save, |table, row| {
+            let mut object = row.map();
+            object.insert("PasswordHash".to_owned(), STANDARD.encode(&hash).into());
+            object.insert("Secret".to_owned(), secret.into());
+            self.decode(table, &row.key, Value::Object(object), "PUT", 400).map(Some)
+        })
+        .await
     }
 
     /// Checks a claim and gives the error of wire-protocol §3.2 when it is missing: 404 for `get`, else 403 `AUTH`
-    /// `Cannot access <url>`, `Requires: <scope> <action> <specific>`. An `id` that names an object by another
-    /// index is resolved to its key before the comparison and shown as given.
+    /// `Cannot access <url>`, `Requires: <scope> <action> <specific>`. An `id` that names an object by another index
+    /// is resolved to its key before the comparison and shown as given.
     ///
     /// # Errors
     /// See above.
     pub fn authorize(&self, who: &Principal, url: &str, scope: &str, action: &str, id: &str) -> Result<()> {
-        let _ = (who, url, scope, action, id);
-        todo!()
+        let key = if id.is_empty() { None } else { self.resolve(scope, id) };
+        if who.claims.allow(scope, action, key.as_deref().unwrap_or(id)) {
+            return Ok(());
+        }
+        if action == "get" {
+            return Err(Fault::not_found("GET", scope, id).into());
+        }
+        let messages = vec![format!("Cannot access {url}"), format!("Requires: {scope} {action} {id}")];
+        let (model, key) = (String::new(), String::new());
+        Err(Fault::Refused { kind: "AUTH", model, key, messages, code: 403 }.into())
     }
+}
 
-    /// The claims of a user as its roles say now.
-    #[must_use]
-    pub fn user_claims(&self, user: &str) -> Option<Claims> {
-        let _ = user;
-        todo!()
-    }
+fn expiry(ttl: Duration) -> Option<u64> {
+    now().checked_add(ttl.as_secs()).filter(|_| ttl != Duration::MAX)
 }

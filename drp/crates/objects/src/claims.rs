@@ -60,7 +60,9 @@ pub fn scopes(raw_types: &[String]) -> BTreeMap<String, BTreeMap<String, JsonMap
     out
 }
 
-static KNOWN: LazyLock<BTreeMap<&str, (&[&str], &[&str])>> =
+type Actions = &'static [&'static str];
+
+static KNOWN: LazyLock<BTreeMap<&str, (Actions, Actions)>> =
     LazyLock::new(|| SCOPES.iter().map(|(scope, usual, extra)| (*scope, (*usual, *extra))).collect());
 
 /// The action without its sub-action: `update:/x` is an `update`.
@@ -90,7 +92,9 @@ pub(crate) fn check_claims(claims: &[Claim], raw_types: &[String], errors: &mut 
         for action in listed(&claim.action).filter(|a| *a != "*") {
             let fits = |scope: &&str| match *scope {
                 "*" => KNOWN.keys().any(|scope| known(scope, action)),
-                scope if is_raw(scope) => USUAL.iter().chain(RAW_EXTRA).any(|a| *a == base(action)),
+                scope if is_raw(scope) || !KNOWN.contains_key(scope) => {
+                    USUAL.iter().chain(RAW_EXTRA).any(|a| *a == base(action))
+                }
                 scope => known(scope, action),
             };
             if !scopes.iter().any(fits) {
@@ -98,6 +102,15 @@ pub(crate) fn check_claims(claims: &[Claim], raw_types: &[String], errors: &mut 
             }
         }
     }
+}
+
+/// Whether a scope belongs to the daemon, so that no raw type can have its name.
+pub(crate) fn is_built_in(scope: &str) -> bool {
+    KNOWN.contains_key(scope)
+        || matches!(
+            scope,
+            "log" | "logs" | "meta" | "prefs" | "indexes" | "ws" | "websocket" | "whoami" | "plugin-apis"
+        )
 }
 
 fn listed(text: &str) -> impl Iterator<Item = &str> {

@@ -14,7 +14,7 @@ pub(crate) enum Fault {
     #[error("already exists")]
     Exists { model: String, key: String },
     #[error("Key change from {from} to {to} not allowed")]
-    KeyChange { model: String, from: String, to: String },
+    KeyChange { kind: &'static str, model: String, from: String, to: String },
     #[error("Locked")]
     Locked { kind: &'static str, model: String, key: String },
     #[error("{model}/{key} is read-only: it belongs to the content layer {layer}")]
@@ -73,7 +73,7 @@ impl From<Fault> for Error {
             Fault::NoSuchType { prefix } => one(404, "GET", String::new(), format!("/api/v3/{prefix}")),
             Fault::EmptyKey { model } => one(400, "CREATE", model, String::new()),
             Fault::Exists { model, key } => one(409, "CREATE", model, key),
-            Fault::KeyChange { model, from, .. } => one(400, "PUT", model, from),
+            Fault::KeyChange { kind, model, from, .. } => one(400, kind, model, from),
             Fault::Locked { kind, model, key } => one(409, kind, model, key),
             Fault::ReadOnly { kind, model, key, .. } => one(409, kind, model, key),
             Fault::Invalid { model, key, messages } => many(422, "ValidationError", model, key, messages),

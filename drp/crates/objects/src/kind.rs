@@ -11,7 +11,7 @@ use std::net::IpAddr;
 pub struct Fetched {
     /// The key.
     pub key: String,
-    /// Grows with every change of any object; equal revisions of one object mean equal content. The ETag.
+    /// Equal revisions of one object mean equal content: the ETag. Those of stored objects grow with every change.
     pub revision: u64,
     /// The JSON text. Secure params are sealed unless the read asked for `decode`.
     pub json: Bytes,
@@ -65,6 +65,8 @@ pub struct Kind {
     /// Brings a document to the exact field set, filled. The text of the error says what does not decode.
     pub(crate) normalise: fn(&str, JsonMap) -> Result<JsonMap, String>,
     pub(crate) schema: Option<RawSchema>,
+    /// The field table of a raw type as declared.
+    pub(crate) declared: Value,
 }
 
 impl Kind {

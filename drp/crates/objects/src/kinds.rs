@@ -108,5 +108,6 @@ pub(crate) fn built_in() -> impl Iterator<Item = Kind> {
         indexes: table_of(spec.prefix),
         normalise: spec.normalise,
         schema: None,
+        declared: Value::Null,
     })
 }

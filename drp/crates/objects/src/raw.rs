@@ -18,6 +18,7 @@ pub(crate) struct RawSchema {
 
 /// The kind of one entry of `StoreObjects`.
 pub(crate) fn kind(prefix: &str, fields: &Value) -> Result<Kind, String> {
+    let declared = fields.clone();
     let empty = JsonMap::new();
     let fields = match fields {
         Value::Object(map) => map,
@@ -70,6 +71,7 @@ pub(crate) fn kind(prefix: &str, fields: &Value) -> Result<Kind, String> {
         indexes,
         normalise,
         schema,
+        declared,
     })
 }
 
@@ -116,7 +118,8 @@ pub(crate) fn canonical(object: JsonMap, known: &[&str]) -> JsonMap {
 
 /// Fills flags, texts and maps that are missing or null and refuses other types.
 pub(crate) fn fill(out: &mut JsonMap, flags: &[&str], texts: &[&str], maps: &[&str]) -> Result<(), String> {
-    let groups: [(&[&str], fn(&Value) -> bool, Value, &str); 3] = [
+    type Fits = fn(&Value) -> bool;
+    let groups: [(&[&str], Fits, Value, &str); 3] = [
         (flags, Value::is_boolean, Value::Bool(false), "true or false"),
         (texts, Value::is_string, Value::String(String::new()), "a string"),
         (maps, Value::is_object, Value::Object(JsonMap::new()), "an object"),

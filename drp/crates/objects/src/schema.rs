@@ -8,7 +8,7 @@ use jsonschema::{
 };
 use serde_json::Value;
 
-/// Deepest nesting of a schema or a value that is looked into.
+/// How often a pattern may go back before the value counts as not matching.
 const PATTERN_BACKTRACKS: usize = 100_000;
 
 /// A compiled schema.
@@ -55,6 +55,14 @@ impl Checker {
                 }
                 Some(Value::String(other)) => {
                     return Err(format!("has a primitive type that is NOT VALID -- given: {other}"));
+                }
+                Some(Value::Array(several)) => {
+                    let names: Option<Vec<&str>> = several.iter().map(Value::as_str).collect();
+                    if let Some(names) =
+                        names.filter(|n| !n.is_empty() && n.iter().all(|n| TYPES.contains(n)))
+                    {
+                        return Ok(Self::Type(names.into_iter().map(str::to_owned).collect()));
+                    }
                 }
                 Some(_) => {}
             }

@@ -1,0 +1,316 @@
+//! The rules of each type beyond its field set (wire-protocol §2.3, §2.4).
+
+use crate::{
+    claims::check_claims, index::IndexValue, kind::Kind, memory::Row, names::NameRule, schema::Checker,
+    state::State,
+};
+use drp_protocol::JsonMap;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// What is wrong with an object.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    /// It may not be stored.
+    pub(crate) fatal: Vec<String>,
+    /// It may not be created, and is not available when it is there already.
+    pub(crate) dangling: Vec<String>,
+}
+
+/// One object under examination.
+pub(crate) struct Subject<'a> {
+    pub(crate) state: &'a State,
+    pub(crate) prefix: &'a str,
+    pub(crate) key: &'a str,
+    pub(crate) object: &'a JsonMap,
+}
+
+impl Subject<'_> {
+    fn text(&self, field: &str) -> &str {
+        self.object.get(field).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    fn texts(&self, field: &str) -> impl Iterator<Item = &str> {
+        self.object.get(field).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+    }
+
+    fn names(&self, field: &str, what: &str, rule: NameRule, report: &mut Report) {
+        for name in self.texts(field) {
+            rule.check(self.key, what, name, &mut report.fatal);
+        }
+    }
+
+    /// Names that must exist, each at most once when they are profiles.
+    fn references(&self, field: &str, word: &str, prefix: &str, report: &mut Report) {
+        for (at, name) in self.texts(field).enumerate() {
+            if !self.state.exists(prefix, name) {
+                report.dangling.push(format!("{}: {word} {name} (at {at}) does not exist", self.key));
+            }
+        }
+    }
+
+    fn distinct(&self, field: &str, word: &str, report: &mut Report) {
+        let names: Vec<&str> = self.texts(field).collect();
+        for (i, name) in names.iter().enumerate() {
+            if let Some(j) = names[i + 1..].iter().position(|other| other == name) {
+                report.fatal.push(format!("{}: Duplicate {word} {name}: at {i} and {}", self.key, i + 1 + j));
+            }
+        }
+    }
+
+    pub(crate) fn examine(&self, report: &mut Report) {
+        self.names("RequiredParams", "Param", NameRule::Param, report);
+        self.names("OptionalParams", "Param", NameRule::Param, report);
+        match self.prefix {
+            "machines" => self.machine(report),
+            "params" => self.param(report),
+            "profiles" => {
+                self.distinct("Profiles", "profile", report);
+                self.references("Profiles", "Profile", "profiles", report);
+                if self.texts("Profiles").any(|p| p == self.key) {
+                    report.fatal.push(format!("{}: Profile {} contains itself", self.key, self.key));
+                }
+            }
+            "plugins" => NameRule::Name.check(self.key, "Provider", self.text("Provider"), &mut report.fatal),
+            "tasks" => {
+                self.templates(report);
+                self.references("Prerequisites", "Task", "tasks", report);
+            }
+            "stages" => {
+                self.templates(report);
+                self.distinct("Profiles", "profile", report);
+                self.references("Profiles", "Profile", "profiles", report);
+                self.task_list(report);
+                self.boot_env(report);
+            }
+            "workflows" => self.references("Stages", "Stage", "stages", report),
+            "bootenvs" => self.templates(report),
+            "roles" => {
+                let claims = self.object.get("Claims").cloned().unwrap_or_default();
+                let claims: Vec<drp_protocol::Claim> = serde_json::from_value(claims).unwrap_or_default();
+                check_claims(&claims, &self.state.raw_types(), &mut report.fatal);
+            }
+            "users" => self.references("Roles", "Role", "roles", report),
+            "jobs" => {
+                let fits = |field: &str, words: &[&str]| words.contains(&self.text(field));
+                if !fits("State", &["created", "running", "incomplete", "failed", "finished"]) {
+                    report.fatal.push(format!("{}: Invalid State `{}`", self.key, self.text("State")));
+                }
+                if !fits("ExitState", &["", "reboot", "poweroff", "stop", "complete", "failed"]) {
+                    report.fatal.push(format!(
+                        "{}: Invalid ExitState `{}`",
+                        self.key,
+                        self.text("ExitState")
+                    ));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn machine(&self, report: &mut Report) {
+        if uuid::Uuid::parse_str(self.key).is_err() {
+            report.fatal.push(format!("{}: Invalid Uuid `{}`", self.key, self.key));
+        }
+        NameRule::Machine.check(self.key, "Name", self.text("Name"), &mut report.fatal);
+        let address = self.text("Address");
+        if !address.is_empty() && address.parse::<std::net::IpAddr>().is_err() {
+            report.fatal.push(format!("{}: Invalid Address `{address}`", self.key));
+        }
+        for mac in self.texts("HardwareAddrs") {
+            let parts: Vec<&str> = mac.split([':', '-']).collect();
+            let fits = |p: &&str| p.len() == 2 && p.bytes().all(|b| b.is_ascii_hexdigit());
+            if !matches!(parts.len(), 6 | 8 | 20) || !parts.iter().all(fits) {
+                report.fatal.push(format!("{}: Invalid Hardware Address `{mac}`", self.key));
+            }
+        }
+        if let Err(text) = canonical_arch(self.text("Arch")) {
+            report.fatal.push(text);
+        }
+        self.distinct("Profiles", "profile", report);
+        self.references("Profiles", "Profile", "profiles", report);
+        self.task_list(report);
+        let stage = self.text("Stage");
+        if !stage.is_empty() && !self.state.exists("stages", stage) {
+            report.dangling.push(format!("Stage {stage} does not exist"));
+        }
+        let workflow = self.text("Workflow");
+        if !workflow.is_empty() && !self.state.exists("workflows", workflow) {
+            report.dangling.push(format!("Workflow {workflow} does not exist"));
+        }
+        self.boot_env(report);
+    }
+
+    /// Machines and stages name a boot environment: it must exist, be available and, for machines, be meant for
+    /// known ones.
+    fn boot_env(&self, report: &mut Report) {
+        let name = self.text("BootEnv");
+        if name.is_empty() {
+            return;
+        }
+        let Some(row) = self.state.row("bootenvs", name) else {
+            report.dangling.push(format!("Bootenv {name} does not exist"));
+            return;
+        };
+        let map = row.map();
+        let flag = |field: &str| map.get(field).and_then(Value::as_bool).unwrap_or(false);
+        if !flag("Available") {
+            report.dangling.push(format!("BootEnv {name} is not available"));
+        }
+        if self.prefix == "machines" && flag("OnlyUnknown") {
+            report.dangling.push(format!(
+                "BootEnv {name} does not allow Machine assignments, it has the OnlyUnknown flag."
+            ));
+        }
+    }
+
+    /// Task names and `stage:X`, `bootenv:X`, `action:[plugin:]cmd`, `chroot:X`, `context:X`.
+    fn task_list(&self, report: &mut Report) {
+        for (at, task) in self.texts("Tasks").enumerate() {
+            let (word, prefix, name) = match task.split_once(':') {
+                None => ("Task", "tasks", task),
+                Some(("stage", name)) => ("Stage", "stages", name),
+                Some(("bootenv", name)) => ("BootEnv", "bootenvs", name),
+                Some(("context", name)) if !name.is_empty() => ("Context", "contexts", name),
+                Some(("action" | "chroot" | "context", _)) => continue,
+                Some((other, _)) => {
+                    report
+                        .fatal
+                        .push(format!("{}: Task {task} (at {at}): {other}: is not a task action", self.key));
+                    continue;
+                }
+            };
+            if !self.state.exists(prefix, name) {
+                report.dangling.push(format!("{}: {word} {name} (at {at}) does not exist", self.key));
+            }
+        }
+    }
+
+    fn param(&self, report: &mut Report) {
+        let schema = self.object.get("Schema").unwrap_or(&Value::Null);
+        match Checker::compile(schema) {
+            Err(text) => report.fatal.push(format!("{}: Invalid schema: {text}", self.key)),
+            Ok(checker) => {
+                if let Some(default) = schema.get("default")
+                    && let Err(text) = checker.check(default)
+                {
+                    report.fatal.push(format!("{}: Error in default value: {text}", self.key));
+                }
+            }
+        }
+    }
+
+    fn templates(&self, report: &mut Report) {
+        let templates =
+            self.object.get("Templates").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let field = |t: &Value, f: &str| t.get(f).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let mut seen = BTreeSet::new();
+        let mut with_os = 0;
+        for template in templates {
+            let name = field(template, "Name");
+            if !seen.insert(name.clone()) {
+                report.fatal.push(format!("{}: Duplicate template name {name}", self.key));
+            }
+            if !field(template, "Link").is_empty() {
+                continue;
+            }
+            let (id, contents) = (field(template, "ID"), field(template, "Contents"));
+            if id.is_empty() == contents.is_empty() {
+                let which = if id.is_empty() { "neither" } else { "both" };
+                report.fatal.push(format!("{}: Template {name} has {which} of ID and Contents", self.key));
+            } else if !id.is_empty() && !self.state.exists("templates", &id) {
+                report.dangling.push(format!("{}: Template {id} does not exist", self.key));
+            }
+            if template.get("Meta").and_then(|m| m.get("OS")).is_some() {
+                with_os += 1;
+            }
+        }
+        if self.prefix == "tasks" && with_os != 0 && with_os != templates.len() {
+            report.fatal.push(format!("{}: Either all templates must have Meta OS or none", self.key));
+        }
+    }
+}
+
+/// Checks an architecture name; the text of the error names the canonical one.
+pub(crate) fn canonical_arch(arch: &str) -> Result<(), String> {
+    let canonical = match arch.to_ascii_lowercase().as_str() {
+        "amd64" | "x86_64" => "amd64",
+        "386" | "i386" | "i486" | "i586" | "i686" | "x86" => "386",
+        "arm64" | "aarch64" => "arm64",
+        "arm" | "armv7" | "armv7l" | "armhf" => "arm",
+        "ppc64" | "power9be" => "ppc64",
+        "ppc64le" | "power9" => "ppc64le",
+        "mips64" => "mips64",
+        "mips64le" | "mips64el" => "mips64le",
+        "s390x" => "s390x",
+        "riscv64" => "riscv64",
+        _ => return Err(format!("Unsupported arch {arch}")),
+    };
+    if arch == canonical { Ok(()) } else { Err(format!("Please use {canonical} for Arch instead of {arch}")) }
+}
+
+/// Who uses an object, one text each: such an object cannot be deleted.
+pub(crate) fn users_of(state: &State, prefix: &str, key: &str) -> Vec<String> {
+    let mut users = Vec::new();
+    let mut scan = |by: &str, word: &str, field: &str| {
+        let Some(table) = state.table(by) else { return };
+        for row in table.snapshot() {
+            if users.len() >= 20 {
+                return;
+            }
+            if mentions(&table.kind, &row, field, key) {
+                let map = row.map();
+                let name = map.get("Name").and_then(Value::as_str).unwrap_or(&row.key);
+                users.push(format!("{} {key} is in use by {word} {name}", singular(prefix)));
+            }
+        }
+    };
+    let by: &[(&str, &str, &str)] = match prefix {
+        "bootenvs" => &[("machines", "machine", "BootEnv"), ("stages", "stage", "BootEnv")],
+        "stages" => &[("machines", "machine", "Stage"), ("workflows", "workflow", "Stages")],
+        "workflows" => &[("machines", "machine", "Workflow")],
+        "profiles" => &[
+            ("machines", "machine", "Profiles"),
+            ("stages", "stage", "Profiles"),
+            ("profiles", "profile", "Profiles"),
+        ],
+        "tasks" => &[("stages", "stage", "Tasks"), ("tasks", "task", "Prerequisites")],
+        "roles" => &[("users", "user", "Roles")],
+        "templates" => &[
+            ("tasks", "task", "Templates"),
+            ("stages", "stage", "Templates"),
+            ("bootenvs", "bootenv", "Templates"),
+        ],
+        _ => &[],
+    };
+    for (by, word, field) in by {
+        scan(by, word, field);
+    }
+    users
+}
+
+/// Whether a field of an object names another one. Fields with an index need no parsing.
+pub(crate) fn mentions(kind: &Kind, row: &Row, field: &str, name: &str) -> bool {
+    if let Some(value) = kind.index(field).and_then(|at| row.index.get(at)) {
+        return match value {
+            IndexValue::Text(text) => **text == *name,
+            IndexValue::List(list) => list.iter().any(|v| **v == *name),
+            _ => false,
+        };
+    }
+    match row.map().get(field) {
+        Some(Value::String(text)) => text == name,
+        Some(Value::Array(list)) => {
+            list.iter().any(|v| v.as_str() == Some(name) || v.get("ID").and_then(Value::as_str) == Some(name))
+        }
+        _ => false,
+    }
+}
+
+fn singular(prefix: &str) -> String {
+    let mut word = prefix.strip_suffix('s').unwrap_or(prefix).to_owned();
+    if let Some(first) = word.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    word
+}
