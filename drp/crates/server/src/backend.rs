@@ -96,7 +96,7 @@ impl Backend for Wiring {
         &'a self,
         provider: &'a PluginProvider,
     ) -> BoxFuture<'a, Result<(), Error>> {
-        async move { self.0.objects.register_types(&provider.store_objects) }.boxed()
+        async move { self.0.objects.register_types(&provider.store_objects).await }.boxed()
     }
 
     fn publish(&self, _plugin: &str, event: Event) -> BoxFuture<'_, Result<(), Error>> {
