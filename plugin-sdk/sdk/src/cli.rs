@@ -55,8 +55,12 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Verb, SdkError> {
     }
 }
 
-pub(crate) fn run<P: Plugin, E>(definition: Definition<P, E>, plugin: P) -> ExitCode {
-    match parse(std::env::args_os().skip(1)).and_then(|verb| obey(verb, definition, Arc::new(plugin))) {
+pub(crate) fn run<P: Plugin, E>(
+    definition: Definition<P, E>,
+    plugin: P,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> ExitCode {
+    match parse(arguments).and_then(|verb| obey(verb, definition, Arc::new(plugin))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "Error: {error}");

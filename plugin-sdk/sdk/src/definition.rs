@@ -9,7 +9,9 @@ use drp_protocol::{AvailableAction, Bundle, BundleMeta, PLUGIN_VERSION, PluginPr
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde_json::json;
-use std::{collections::BTreeSet, marker::PhantomData, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet, ffi::OsString, marker::PhantomData, process::ExitCode, sync::Arc, time::Duration,
+};
 
 /// The plugin takes no events.
 #[derive(Debug)]
@@ -316,7 +318,13 @@ impl<P: Plugin, E> Definition<P, E> {
 
     /// Does what the command line says (wire-protocol §1.1). Call it from `main` and return its result.
     pub fn run(self, plugin: P) -> ExitCode {
-        crate::cli::run(self, plugin)
+        self.run_with(plugin, std::env::args_os().skip(1))
+    }
+
+    /// [`run`](Self::run) with a command line from elsewhere, without the program's name: for tests that are
+    /// plugins themselves.
+    pub fn run_with(self, plugin: P, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+        crate::cli::run(self, plugin, arguments)
     }
 }
 

@@ -93,7 +93,9 @@ impl Named<'_> {
             _ => None,
         };
         let text = match (kind, text.find(", expected")) {
-            (Some(kind), Some(at)) if text.starts_with("invalid ") => format!("{kind} does not fit{}", &text[at..]),
+            (Some(kind), Some(at)) if text.starts_with("invalid ") => {
+                format!("{kind} does not fit{}", &text[at..])
+            }
             _ => text,
         };
         serde::de::Error::custom(format_args!("{name}: {text}"))

@@ -28,6 +28,7 @@ mod plugin;
 mod recorder;
 mod script;
 mod script_run;
+mod this_binary;
 mod verbs;
 
 pub use answer::Answer;
@@ -38,4 +39,5 @@ pub use example::Example;
 pub use plugin::RunningPlugin;
 pub use script::{Installed, Reply, Script, Start, Step};
 pub use script_run::run_if_scripted;
+pub use this_binary::{install_this_binary, plugin_arguments};
 pub use verbs::{Output, define, run, unpack};

@@ -245,9 +245,7 @@ impl Drop for RunningPlugin {
     fn drop(&mut self) {
         self.signal(Signal::SIGKILL);
         self.server.abort();
-        for path in [&self.to, &self.from] {
-            let _ = std::fs::remove_file(path);
-        }
+        let _ = std::fs::remove_file(&self.from);
     }
 }
 

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
     fs,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -193,27 +192,13 @@ impl Script {
     /// [`TestkitError::Io`].
     pub fn install(&self, dir: &Path, entry: &str) -> Result<Installed, TestkitError> {
         let name = &self.definition.name;
-        let binary = dir.join(name);
         let script = dir.join(format!(".{name}.script"));
         let calls = dir.join(format!(".{name}.calls"));
         let text = serde_json::to_string(self).unwrap_or_default();
         fs::write(&script, text).map_err(TestkitError::io("write", &script))?;
-        let this = std::env::current_exe().map_err(TestkitError::io("find", "the test binary"))?;
-        // The test runner's own words go to /dev/null; the plugin speaks on descriptor 3. `exec` keeps the pid.
-        let wrapper = format!(
-            "#!/bin/sh\n\
-             DRP_SCRIPT='{}' DRP_SCRIPT_CALLS='{}' DRP_SCRIPT_VERB=\"$1\" DRP_SCRIPT_A=\"$2\" DRP_SCRIPT_B=\"$3\" \\\n\
-             exec '{}' --exact '{entry}' --nocapture --test-threads=1 3>&1 1>/dev/null\n",
-            script.display(),
-            calls.display(),
-            this.display(),
-        );
-        // Written aside and renamed, so that a running one is not overwritten (ETXTBSY) and a scan sees all of it.
-        let part = dir.join(format!(".{name}.part"));
-        fs::write(&part, wrapper).map_err(TestkitError::io("write", &part))?;
-        fs::set_permissions(&part, fs::Permissions::from_mode(0o755))
-            .map_err(TestkitError::io("chmod", &part))?;
-        fs::rename(&part, &binary).map_err(TestkitError::io("rename", &part))?;
+        let environment =
+            [("DRP_SCRIPT", script.display().to_string()), ("DRP_SCRIPT_CALLS", calls.display().to_string())];
+        let binary = crate::this_binary::install(dir, name, entry, &environment)?;
         Ok(Installed { binary, calls })
     }
 }

@@ -8,7 +8,7 @@ use hyper::{Method, Request};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use nix::sys::signal::{SigHandler, Signal, raise};
 use std::{
-    fs::{File, OpenOptions},
+    fs::OpenOptions,
     io::Write,
     path::{Path, PathBuf},
     sync::Arc,
@@ -21,8 +21,15 @@ use tokio::{
 
 /// Becomes the scripted plugin when this process was started as one, and does not come back then.
 pub fn run_if_scripted() {
-    let Some(script) = std::env::var_os("DRP_SCRIPT") else { return };
-    let code = match read_script(Path::new(&script)).and_then(|script| Runner::new(script)?.run()) {
+    let (Some(script), Some(arguments)) = (std::env::var_os("DRP_SCRIPT"), crate::plugin_arguments()) else {
+        return;
+    };
+    let mut arguments = arguments.into_iter();
+    let verb = arguments.next().unwrap_or_default().to_string_lossy().into_owned();
+    let [dir, from] = [(); 2].map(|()| arguments.next().map(PathBuf::from).unwrap_or_default());
+    let calls = std::env::var_os("DRP_SCRIPT_CALLS").map(PathBuf::from).unwrap_or_default();
+    let runner = |script| Runner { script, calls, from, dir };
+    let code = match read_script(Path::new(&script)).and_then(|script| runner(script).run(&verb)) {
         Ok(code) => code,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "scripted plugin: {error}");
@@ -44,21 +51,10 @@ struct Runner {
 }
 
 impl Runner {
-    fn new(script: Script) -> std::io::Result<Self> {
-        let path = |name: &str| std::env::var_os(name).map(PathBuf::from).unwrap_or_default();
-        Ok(Self {
-            script,
-            calls: path("DRP_SCRIPT_CALLS"),
-            from: path("DRP_SCRIPT_B"),
-            dir: path("DRP_SCRIPT_A"),
-        })
-    }
-
-    fn run(self) -> std::io::Result<i32> {
-        let verb = std::env::var("DRP_SCRIPT_VERB").unwrap_or_default();
-        self.note(&verb);
+    fn run(self, verb: &str) -> std::io::Result<i32> {
+        self.note(verb);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        match verb.as_str() {
+        match verb {
             "define" => {
                 let text = match &self.script.define_text {
                     Some(text) => text.clone(),
@@ -276,8 +272,8 @@ async fn read_chunks(stream: &mut BufReader<UnixStream>) -> std::io::Result<Vec<
     }
 }
 
-/// Prints on what was standard output before the test runner's own words were sent away.
 fn say(text: &str) -> std::io::Result<()> {
-    let mut out: File = OpenOptions::new().write(true).open("/dev/fd/3")?;
-    writeln!(out, "{text}")
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}")?;
+    out.flush()
 }
