@@ -266,6 +266,18 @@ mod tests {
     }
 
     #[test]
+    fn knows_mounts_that_forbid_execution() {
+        let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
+        for line in mounts.lines() {
+            let fields: Vec<_> = line.split(' ').collect();
+            let noexec = fields[3].split(',').any(|option| option == "noexec");
+            if ["/proc", "/"].contains(&fields[1]) {
+                assert_eq!(crate::kernel::mounted_noexec(Path::new(fields[1])), noexec, "{line}");
+            }
+        }
+    }
+
+    #[test]
     fn reads_the_loader() {
         let line = "lamp: error while loading shared libraries: libfoo.so.3: cannot open shared object file";
         assert!(loader_message(line).unwrap().contains("libfoo.so.3 is missing"));

@@ -1,5 +1,7 @@
 //! The controller of one plugin instance (wire-protocol §1.12).
 
+mod crash;
+
 use crate::core::Core;
 use crate::from_plugin::Reporter;
 use crate::host::RegisteredAction;
@@ -13,7 +15,7 @@ use drp_protocol::{Error, Level, Plugin};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -66,6 +68,7 @@ impl Instance {
             gate: Arc::clone(&instance.gate),
         };
         let (leaving_sender, leaving) = mpsc::channel(4);
+        let told = Some(plugin.plugin_errors.clone());
         let controller = Controller {
             core: Arc::clone(core),
             instance: Arc::clone(&instance),
@@ -75,6 +78,7 @@ impl Instance {
             end: false,
             reconfigure: false,
             announced: false,
+            told,
             crashes: VecDeque::new(),
             leaving,
             leaving_sender,
@@ -151,6 +155,8 @@ struct Controller {
     reconfigure: bool,
     /// The daemon was told that it serves.
     announced: bool,
+    /// The `PluginErrors` that the daemon has; unknown after it changed the object.
+    told: Option<Vec<String>>,
     crashes: VecDeque<Instant>,
     leaving: mpsc::Receiver<Error>,
     leaving_sender: mpsc::Sender<Error>,
@@ -200,6 +206,7 @@ impl Controller {
                 || self.plugin.params != plugin.params;
             self.instance.view(|v| v.provider.clone_from(&plugin.provider));
             self.plugin = plugin;
+            self.told = None;
         }
         if fresh {
             self.dirty = true;
@@ -379,7 +386,7 @@ impl Controller {
                     self.deregister();
                     process.cleaned_up().await;
                     self.forget_process();
-                    return Some(process.how());
+                    return Some(format!("it {}", process.how()));
                 }
                 error = self.leaving.recv() => error,
                 () = self.instance.inbox.news() => None,
@@ -452,37 +459,6 @@ impl Controller {
         self.instance.view(|v| v.process = None);
     }
 
-    async fn after_crash(&mut self, how: String) {
-        self.reporter.host(Level::Error, format!("crashed: it {how}"));
-        let now = Instant::now();
-        let (window, budget) = (self.core.limits.crash_window, self.core.limits.crash_budget);
-        self.crashes.retain(|at| now.duration_since(*at) < window);
-        self.crashes.push_back(now);
-        let count = self.crashes.len();
-        if count >= budget.max(1) {
-            let mut errors = vec![format!(
-                "Plugin is quarantined: it crashed {count} times within {window:?}; the last time it {how}"
-            )];
-            errors.extend(
-                self.instance.output.stderr.all().pop().map(|last| format!("The last it said: {last}")),
-            );
-            errors.push("It is started again when the plugin or its provider changes".to_owned());
-            self.crashes.clear();
-            self.change(InstanceState::Quarantined, Some(errors)).await;
-            return;
-        }
-        let pause = backoff(count, self.core.limits.backoff_first, self.core.limits.backoff_most);
-        let errors = vec![format!("Plugin crashed: it {how}; it is started again in {pause:.1?}")];
-        self.change(InstanceState::Restarting, Some(errors)).await;
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {
-                self.dirty = true;
-                self.instance.view(|v| v.restarts += 1);
-            }
-            () = self.interruption() => {}
-        }
-    }
-
     async fn rest(&mut self, state: InstanceState, errors: Vec<String>) -> Launched {
         self.change(state, Some(errors)).await;
         Launched::Rest
@@ -494,13 +470,18 @@ impl Controller {
             Some(_) => std::mem::take(&mut self.announced),
             None => false,
         };
-        let (plugin, new) = (self.instance.name.to_string(), errors.clone());
+        let plugin = self.instance.name.to_string();
         self.instance.view(|view| {
             view.state = state;
-            if let Some(new) = new {
-                view.errors = new;
+            if let Some(new) = &errors {
+                view.errors.clone_from(new);
             }
         });
+        // Each is a write of the daemon: only what is new to it.
+        let errors = errors.filter(|new| self.told.as_ref() != Some(new));
+        if errors.is_some() {
+            self.told.clone_from(&errors);
+        }
         self.core.backend.instance_changed(InstanceChange { plugin, state, errors, announce }).await;
     }
 }
@@ -514,28 +495,4 @@ enum ConfigError {
     Call(HostError),
     /// Asked to stop, and the plugin did not come to an end with it.
     Interrupted,
-}
-
-/// Doubles with every crash up to a bound; between half and the whole of it, so that plugins that died
-/// together do not come back together.
-fn backoff(crashes: usize, first: Duration, most: Duration) -> Duration {
-    let doubled = first.saturating_mul(1 << (crashes.saturating_sub(1)).min(16)).min(most);
-    let mut byte = [0; 1];
-    let _ = getrandom::fill(&mut byte);
-    doubled / 2 + doubled / 2 * u32::from(byte[0]) / 255
-}
-
-#[cfg(test)]
-mod tests {
-    use super::backoff;
-    use std::time::Duration;
-
-    #[test]
-    fn pauses_grow_within_bounds() {
-        let (first, most) = (Duration::from_millis(100), Duration::from_secs(2));
-        for (crashes, low, high) in [(1, 50, 100), (2, 100, 200), (5, 800, 1600), (50, 1000, 2000)] {
-            let pause = backoff(crashes, first, most).as_millis();
-            assert!((low..=high).contains(&pause), "{crashes}: {pause}");
-        }
-    }
 }

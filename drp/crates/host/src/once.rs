@@ -80,12 +80,21 @@ impl Once {
                 lines::read_lines(stream, limits.line, keep).await;
             })
         });
-        let mut output = Vec::new();
+        let stdout = child.stdout.take();
         let work = async {
-            if let Some(stdout) = child.stdout.take() {
-                output = read_bounded(stdout, self.limits.definition).await?;
-            }
-            child.wait().await.map_err(|e| e.to_string())
+            let read = async {
+                match stdout {
+                    Some(stdout) => read_bounded(stdout, self.limits.definition).await,
+                    None => Ok(Vec::new()),
+                }
+            };
+            let wait = async {
+                let status = child.wait().await.map_err(|e| e.to_string());
+                // What it started and left must not keep its output open.
+                kernel::signal_group(pid, Signal::SIGKILL);
+                status
+            };
+            tokio::try_join!(read, wait)
         };
         let status = tokio::time::timeout(deadline, work).await;
         if !matches!(status, Ok(Ok(_))) {
@@ -105,8 +114,8 @@ impl Once {
         match status {
             Err(_) => Err(format!("{word} did not end within {deadline:?}")),
             Ok(Err(why)) => Err(why),
-            Ok(Ok(status)) if status.success() => Ok(output),
-            Ok(Ok(status)) => {
+            Ok(Ok((output, status))) if status.success() => Ok(output),
+            Ok(Ok((_, status))) => {
                 Err(format!("{word} {}", diagnose::with_hint(diagnose::how_it_ended(status), &stderr.all())))
             }
         }

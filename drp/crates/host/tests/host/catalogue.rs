@@ -97,8 +97,13 @@ async fn changes_of_the_directory_are_noticed() {
 
 #[tokio::test]
 async fn files_that_are_no_providers_are_diagnosed() {
-    let bench =
-        Bench::with(Limits { define: Duration::from_millis(300), definition: 10_000, ..limits() }).await;
+    let bench = Bench::with(Limits {
+        define: Duration::from_millis(300),
+        unpack: Duration::from_millis(300),
+        definition: 10_000,
+        ..limits()
+    })
+    .await;
     let sh = |body: &str| format!("#!/bin/sh\n{body}\n").into_bytes();
     let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
     let mut foreign = own[..64].to_vec();
@@ -125,6 +130,11 @@ async fn files_that_are_no_providers_are_diagnosed() {
             "libfoo.so.1 is missing",
         ),
         (
+            "stuck",
+            sh(r#"[ $1 = define ] && echo '{"Name":"stuck","PluginVersion":4}' || exec sleep 1000"#),
+            "unpack: unpack did not end within 300ms",
+        ),
+        (
             "unpacks",
             sh(r#"[ $1 = define ] && echo '{"Name":"unpacks","PluginVersion":4}' || exit 5"#),
             "unpack: unpack exited with code 5",
@@ -148,6 +158,16 @@ async fn files_that_are_no_providers_are_diagnosed() {
     let status = bench.reaches("exits", InstanceState::Stopped).await;
     assert_eq!(status.errors[0], "Missing Plugin Provider: exits");
     assert!(status.errors[1].contains("broken lamp"));
+    bench.close().await;
+}
+
+#[tokio::test]
+async fn a_definition_does_not_wait_for_what_define_left_running() {
+    let bench = Bench::new().await;
+    let script = r#"[ $1 = define ] && echo '{"Name":"lamp","PluginVersion":4}'; sleep 1000 &"#;
+    write_executable(&bench.plugins().join("lamp"), format!("#!/bin/sh\n{script}\n").as_bytes());
+    bench.host.scan().await;
+    assert!(bench.host.provider("lamp").is_some(), "{:?}", bench.host.problems());
     bench.close().await;
 }
 

@@ -282,6 +282,17 @@ fn action(stream: &UnixStream, request: &Request) -> Option<()> {
                 ask(params["method"].as_str()?, params["path"].as_str()?, params["body"].as_str()?);
             answer_json(stream, 200, &json!([status, body]))
         }
+        // Holds so many connections open, and asks for something beside them.
+        "crowd" => {
+            let idle: Vec<_> = (0..params["count"].as_u64()?)
+                .map(|_| UnixStream::connect(FROM.get().unwrap()).unwrap())
+                .collect();
+            let asking = std::thread::spawn(|| ask("GET", "/api-server-plugin/v4/objects/machines", "").0);
+            std::thread::sleep(Duration::from_millis(300));
+            let before = asking.is_finished();
+            drop(idle);
+            answer_json(stream, 200, &json!([before, asking.join().unwrap()]))
+        }
         "exit" => exit(3),
         "die" => {
             nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL).ok()?;

@@ -1,6 +1,7 @@
 //! What a plugin asks (wire-protocol §1.8, §1.9).
 
-use crate::bench::Bench;
+use crate::bench::{Bench, limits};
+use drp_host::Limits;
 use drp_protocol::{Error, Level};
 use serde_json::{Value, json};
 
@@ -77,5 +78,15 @@ async fn objects_certificate_and_the_unknown() {
         let body: Value = serde_json::from_str(&body).unwrap();
         assert_eq!((status, &body["Key"], &body["Type"]), (404, &json!(path), &json!(method)));
     }
+    bench.close().await;
+}
+
+#[tokio::test]
+async fn connections_are_bounded() {
+    let bench = Bench::with(Limits { from_plugin_connections: 4, ..limits() }).await;
+    bench.run("lamp", "").await;
+    let crowd = |count: u64| bench.act("lamp", "crowd", json!({"count": count}));
+    assert_eq!(crowd(3).await.unwrap(), json!([true, 200]));
+    assert_eq!(crowd(40).await.unwrap(), json!([false, 200]), "it waits until others are closed");
     bench.close().await;
 }

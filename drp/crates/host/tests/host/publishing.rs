@@ -60,6 +60,16 @@ async fn a_slow_plugin_loses_events_with_a_mark() {
 }
 
 #[tokio::test]
+async fn a_hanging_hook_does_not_hold_up_the_queue() {
+    let bench =
+        start(Limits { publish: std::time::Duration::from_millis(50), ..limits() }, "publish-slow").await;
+    (0..3).for_each(|n| bench.host.publish(&event(n)));
+    holds("all arrive", || published(&bench, "slack").len() == 3).await;
+    holds("logged", || bench.texts().iter().any(|t| t.contains("did not answer publish within 50ms"))).await;
+    bench.close().await;
+}
+
+#[tokio::test]
 async fn a_failing_hook_is_told_once_and_harmless() {
     let bench = start(limits(), "publish-fails").await;
     (0..20).for_each(|n| bench.host.publish(&event(n)));
