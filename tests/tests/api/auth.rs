@@ -1,0 +1,106 @@
+//! Who gets in, and how far (wire-protocol §3.2, §3.3).
+
+use crate::refused;
+use drp_tests::daemon::{Daemon, USER, answer};
+use serde_json::{Value, json};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_and_refusals() {
+    let daemon = Daemon::start();
+    let get = || daemon.anonymous("GET", "/api/v3/info");
+    let token = daemon.get("users/rocketskates/token").await["Token"].as_str().unwrap().to_owned();
+    for (request, status, asks, what) in [
+        (get(), 401, true, "nothing"),
+        (get().header("authorization", "Nonsense"), 401, true, "malformed"),
+        (get().basic_auth(USER.0, Some("wrong")), 403, false, "wrong password"),
+        (get().basic_auth("nobody", Some("x")), 403, false, "unknown user"),
+        (get().bearer_auth("forged"), 403, true, "forged token"),
+        (get().bearer_auth(&token[..token.len() - 2]), 403, true, "cut token"),
+    ] {
+        let got = answer(request).await;
+        assert_eq!((got.status, got.bytes.len()), (status, 0), "{what}: {}", got.text());
+        let asked = got.header("www-authenticate") == "dr-provision";
+        assert_eq!(asked, asks, "{what}");
+    }
+    for request in [
+        get().basic_auth(USER.0, Some(USER.1)),
+        get().bearer_auth(&token),
+        daemon.anonymous("GET", &format!("/api/v3/info?token={token}")),
+        daemon.anonymous("GET", &format!("/api/v3/info?token={}:{}", USER.0, USER.1)),
+    ] {
+        assert_eq!(answer(request).await.status, 200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_password_kills_old_tokens() {
+    let daemon = Daemon::start();
+    daemon.expect(201, "POST", "users", json!({"Name": "ann", "Roles": ["superuser"]})).await;
+    let user = daemon.expect(200, "PUT", "users/ann/password", json!({"Password": "first"})).await;
+    assert_eq!(user["Name"], "ann");
+    assert!(user.get("PasswordHash").is_none(), "{user}");
+    let login = |password: &'static str| {
+        daemon.anonymous("GET", "/api/v3/users/ann/token").basic_auth("ann", Some(password))
+    };
+    let token = answer(login("first")).await.json()["Token"].as_str().unwrap().to_owned();
+    let with = || daemon.anonymous("GET", "/api/v3/info").bearer_auth(&token);
+    assert_eq!(answer(with()).await.status, 200);
+    daemon.expect(200, "PUT", "users/ann/password", json!({"Password": "second"})).await;
+    refused(&answer(with()).await, 403, "AUTH", &["Validation failed"]);
+    assert_eq!(answer(login("first")).await.status, 403);
+    assert_eq!(answer(login("second")).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claims_are_checked() {
+    let daemon = Daemon::start();
+    let role =
+        json!({"Name": "reader", "Claims": [{"scope": "machines", "action": "list,get", "specific": "*"}]});
+    daemon.expect(201, "POST", "roles", role).await;
+    daemon.expect(201, "POST", "users", json!({"Name": "eve", "Roles": ["reader"]})).await;
+    daemon.expect(200, "PUT", "users/eve/password", json!({"Password": "pw"})).await;
+    let machine = daemon.expect(201, "POST", "machines", json!({"Name": "m1"})).await;
+    let id = machine["Uuid"].as_str().unwrap();
+    let eve = async |method: &str, path: &str, body: Value| {
+        let mut request = daemon.anonymous(method, path).basic_auth("eve", Some("pw"));
+        if !body.is_null() {
+            request = request.json(&body);
+        }
+        answer(request).await
+    };
+    assert_eq!(eve("GET", "/api/v3/machines", Value::Null).await.json().as_array().unwrap().len(), 1);
+    assert_eq!(eve("GET", &format!("/api/v3/machines/{id}"), Value::Null).await.status, 200);
+    assert_eq!(eve("GET", "/api/v3/info", Value::Null).await.status, 200);
+    refused(&eve("GET", "/api/v3/profiles/global", Value::Null).await, 404, "GET", &["Not Found"]);
+    assert_eq!(eve("GET", "/api/v3/profiles", Value::Null).await.json(), json!([]));
+    let path = format!("/api/v3/machines/{id}");
+    let needs = format!("Requires: machines delete {id}");
+    let cannot = format!("Cannot access {path}");
+    refused(&eve("DELETE", &path, Value::Null).await, 403, "AUTH", &[&cannot, &needs]);
+    let patch = json!([{"op": "replace", "path": "/Description", "from": "", "value": "x"}]);
+    let needs = format!("Requires: machines update:/Description {id}");
+    refused(&eve("PATCH", &path, patch).await, 403, "AUTH", &[&cannot, &needs]);
+    let decode = eve("GET", "/api/v3/machines/Name:m1?decode=true", Value::Null).await;
+    refused(
+        &decode,
+        403,
+        "AUTH",
+        &["Cannot access /api/v3/machines/Name:m1", "Requires: machines getSecure Name:m1"],
+    );
+    // Users may always read themselves and take a token.
+    assert_eq!(eve("GET", "/api/v3/users/eve/token?ttl=60", Value::Null).await.status, 200);
+    assert_eq!(eve("GET", "/api/v3/users/rocketskates/token", Value::Null).await.status, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_expire_and_take_durations() {
+    let daemon = Daemon::start();
+    for (ttl, status) in [("60", 200), ("2h", 200), ("soon", 400), ("-1", 400)] {
+        let got =
+            daemon.call("GET", &format!("/api/v3/users/rocketskates/token?ttl={ttl}"), Value::Null).await;
+        assert_eq!(got.status, status, "{ttl}: {}", got.text());
+    }
+    let token = daemon.get("users/rocketskates/token?ttl=1").await["Token"].as_str().unwrap().to_owned();
+    tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
+    assert_eq!(answer(daemon.anonymous("GET", "/api/v3/info").bearer_auth(&token)).await.status, 403);
+}

@@ -1,0 +1,77 @@
+//! Starting, stopping, starting again.
+
+use drp_tests::daemon::{Daemon, answer};
+use serde_json::{Value, json};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_start_makes_a_password_and_a_certificate() {
+    let base = tempfile::tempdir_in("/tmp").unwrap();
+    let daemon = Daemon::builder().base(base.path()).own_password().start();
+    let file = base.path().join("admin-password");
+    let password = std::fs::read_to_string(&file).unwrap().trim().to_owned();
+    assert_eq!(mode(&file), 0o600);
+    assert_eq!(mode(&base.path().join("tls/server.key")), 0o600);
+    assert!(daemon.printed.iter().any(|line| line.contains(&password)), "{:?}", daemon.printed);
+    let info = |d: &Daemon, password: &str| {
+        answer(d.anonymous("GET", "/api/v3/info").basic_auth("rocketskates", Some(password)))
+    };
+    assert_eq!(info(&daemon, &password).await.status, 200);
+    assert_eq!(info(&daemon, "r0cketsk8ts").await.status, 403);
+    assert!(!daemon.log().contains(&password));
+    let id = info(&daemon, &password).await.json()["id"].clone();
+    let cert = std::fs::read(base.path().join("tls/server.crt")).unwrap();
+    assert!(daemon.stop().0.success());
+
+    let again = Daemon::builder().base(base.path()).own_password().start();
+    assert!(again.printed.is_empty(), "{:?}", again.printed);
+    let shown = info(&again, &password).await;
+    assert_eq!((shown.status, &shown.json()["id"]), (200, &id));
+    assert_eq!(std::fs::read(base.path().join("tls/server.crt")).unwrap(), cert);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_survives_a_kill() {
+    let base = tempfile::tempdir_in("/tmp").unwrap();
+    let daemon = Daemon::builder().base(base.path()).start();
+    for n in 0..20 {
+        daemon.expect(201, "POST", "profiles", json!({"Name": format!("p{n}"), "Params": {"n": n}})).await;
+    }
+    daemon.kill9();
+    let daemon = Daemon::builder().base(base.path()).start();
+    for n in 0..20 {
+        assert_eq!(daemon.get(&format!("profiles/p{n}")).await["Params"]["n"], n);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_in_memory_forgets() {
+    let base = tempfile::tempdir_in("/tmp").unwrap();
+    let daemon = Daemon::builder().base(base.path()).arg("--backend").arg("memory:///").start();
+    daemon.expect(201, "POST", "profiles", json!({"Name": "hall"})).await;
+    assert!(daemon.stop().0.success());
+    let daemon = Daemon::builder().base(base.path()).arg("--backend").arg("memory:///").start();
+    assert_eq!(daemon.call("GET", "/api/v3/profiles/hall", Value::Null).await.status, 404);
+    assert!(!base.path().join("drp.db").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_under_way_ends_before_the_daemon_does() {
+    let daemon = Daemon::start();
+    daemon.expect(201, "POST", "profiles", json!({"Name": "hall"})).await;
+    let tag = daemon.call("GET", "/api/v3/profiles/hall", Value::Null).await.header("etag").to_owned();
+    let poll = daemon
+        .request("GET", "/api/v3/profiles/hall")
+        .header("if-none-match", tag)
+        .header("prefer", "wait=1s");
+    let poll = tokio::spawn(answer(poll));
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    let stopping = tokio::task::spawn_blocking(move || daemon.stop());
+    assert_eq!(poll.await.unwrap().status, 304);
+    assert!(stopping.await.unwrap().0.success());
+}

@@ -1,0 +1,65 @@
+//! The local socket of the command line: the kernel says who calls.
+
+use bytes::Bytes;
+use drp_tests::daemon::Daemon;
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+use std::os::unix::fs::PermissionsExt;
+
+async fn call(daemon: &Daemon, method: &str, path: &str) -> (u16, Vec<u8>) {
+    let client: Client<hyperlocal::UnixConnector, Full<Bytes>> =
+        Client::builder(TokioExecutor::new()).build(hyperlocal::UnixConnector);
+    let uri: hyper::Uri = hyperlocal::Uri::new(&daemon.socket, path).into();
+    let request =
+        hyper::Request::builder().method(method).uri(uri).header("content-type", "application/json");
+    let answer = client.request(request.body(Full::new(Bytes::new())).unwrap()).await.unwrap();
+    let status = answer.status().as_u16();
+    (status, answer.into_body().collect().await.unwrap().to_bytes().to_vec())
+}
+
+fn json(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operator_needs_no_password() {
+    let daemon = Daemon::start();
+    assert_eq!(std::fs::metadata(&daemon.socket).unwrap().permissions().mode() & 0o777, 0o600);
+    let (status, who) = call(&daemon, "GET", "/api/v3/whoami").await;
+    assert_eq!(status, 200);
+    assert!(json(&who)["Principal"].as_str().unwrap().starts_with("local:"));
+    let (_, state) = call(&daemon, "GET", "/api/v3/system/status").await;
+    let state = json(&state);
+    assert_eq!((&state["State"], &state["Pid"]), (&json!("ready"), &json!(daemon.pid())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_daemon_stops_when_asked_over_it_and_only_there() {
+    let daemon = Daemon::start();
+    let got = daemon.call("POST", "/api/v3/system/shutdown", Value::Null).await;
+    assert_eq!(got.status, 403, "{}", got.text());
+    let (status, _) = call(&daemon, "POST", "/api/v3/system/shutdown").await;
+    assert_eq!(status, 202);
+    let socket = daemon.socket.clone();
+    let (status, log) = tokio::task::spawn_blocking(move || daemon.stop()).await.unwrap();
+    assert!(status.success(), "{log}");
+    assert!(!socket.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_is_a_store() {
+    let daemon = Daemon::start();
+    daemon.expect(201, "POST", "profiles", json!({"Name": "hall"})).await;
+    for path in ["/api/v3/backup", "/api/v3/system/backup"] {
+        let (status, bytes) = call(&daemon, "GET", path).await;
+        assert_eq!(status, 200);
+        assert!(bytes.starts_with(b"SQLite format 3\0"));
+    }
+    let (_, bytes) = call(&daemon, "GET", "/api/v3/backup").await;
+    let dir = tempfile::tempdir_in("/tmp").unwrap();
+    std::fs::write(dir.path().join("drp.db"), bytes).unwrap();
+    let restored = Daemon::builder().base(dir.path()).start();
+    assert_eq!(restored.get("profiles/hall").await["Name"], "hall");
+}

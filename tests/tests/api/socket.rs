@@ -1,0 +1,140 @@
+//! The event socket (wire-protocol §4).
+
+use drp_tests::daemon::{Daemon, answer};
+use drp_tests::events::EventSocket;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_frame_is_acknowledged_in_order() {
+    let daemon = Daemon::start();
+    let mut socket = EventSocket::connect(&daemon).await;
+    let patterns = ["machines.*.*", "machines.*.*", "nonsense", "a.b.c.d", "profiles,params.create,delete.*"];
+    for pattern in patterns {
+        socket.send(&format!("register {pattern}")).await;
+    }
+    socket.send("what is this").await;
+    for pattern in patterns {
+        socket.send(&format!("deregister {pattern}")).await;
+    }
+    socket.send("deregister never.was.there").await;
+    for action in ["register", "deregister"] {
+        for pattern in patterns {
+            let ack = socket.next().await;
+            assert_eq!(
+                (ack["Type"].as_str(), ack["Action"].as_str(), ack["Key"].as_str()),
+                (Some("websocket"), Some(action), Some(pattern))
+            );
+        }
+    }
+    assert_eq!(socket.next().await["Key"], "never.was.there");
+    socket.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_arrive_with_what_was_before() {
+    let daemon = Daemon::start();
+    let mut socket = EventSocket::connect(&daemon).await;
+    socket.register("profiles.*.hall").await;
+    daemon.expect(201, "POST", "profiles", json!({"Name": "other"})).await;
+    daemon.expect(201, "POST", "profiles", json!({"Name": "hall", "Description": "a"})).await;
+    daemon
+        .expect(
+            200,
+            "PATCH",
+            "profiles/hall",
+            json!([{"op": "replace", "path": "/Description", "value": "b"}]),
+        )
+        .await;
+    daemon.expect(200, "POST", "profiles/hall/params/x", json!(1)).await;
+    daemon.expect(200, "DELETE", "profiles/hall", Value::Null).await;
+    let created = socket.next().await;
+    assert_eq!(
+        (&created["Action"], &created["Object"]["Description"], &created["Original"]),
+        (&json!("create"), &json!("a"), &Value::Null)
+    );
+    assert_eq!(created["Principal"], "user:rocketskates");
+    assert!(created["Time"].as_str().unwrap().ends_with('Z'));
+    let updated = socket.next().await;
+    assert_eq!(
+        (&updated["Action"], &updated["Object"]["Description"], &updated["Original"]["Description"]),
+        (&json!("update"), &json!("b"), &json!("a"))
+    );
+    let params = socket.next().await;
+    assert_eq!((&params["Action"], &params["Object"]["Params"]), (&json!("update"), &json!({"x": 1})));
+    let deleted = socket.next().await;
+    assert_eq!((&deleted["Action"], &deleted["Object"]["Name"]), (&json!("delete"), &json!("hall")));
+    socket.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_can_be_posted() {
+    let daemon = Daemon::start();
+    let mut socket = EventSocket::connect(&daemon).await;
+    socket.register("lamp.*.*").await;
+    let event =
+        json!({"Type": "lamp", "Action": "on", "Key": "hall.1", "Principal": "forged", "Object": {"a": 1}});
+    daemon.expect(204, "POST", "events", event).await;
+    let got = socket.next().await;
+    assert_eq!(
+        (&got["Key"], &got["Principal"], &got["Object"]),
+        (&json!("hall.1"), &json!("user:rocketskates"), &json!({"a": 1}))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claims_filter_what_a_session_sees() {
+    let daemon = Daemon::start();
+    let role =
+        json!({"Name": "reader", "Claims": [{"scope": "profiles", "action": "*", "specific": "hall"}]});
+    daemon.expect(201, "POST", "roles", role).await;
+    daemon.expect(201, "POST", "users", json!({"Name": "eve", "Roles": ["reader"]})).await;
+    daemon.expect(200, "PUT", "users/eve/password", json!({"Password": "pw"})).await;
+    let token =
+        answer(daemon.anonymous("GET", "/api/v3/users/eve/token").basic_auth("eve", Some("pw"))).await.json();
+    let token = token["Token"].as_str().unwrap();
+    let mut socket = EventSocket::try_connect(&daemon, None, &format!("?token={token}")).await.unwrap();
+    socket.register("profiles.*.*").await;
+    daemon.expect(201, "POST", "profiles", json!({"Name": "other"})).await;
+    daemon.expect(201, "POST", "profiles", json!({"Name": "hall"})).await;
+    assert_eq!(socket.next().await["Key"], "hall");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_and_plain_requests_are_refused() {
+    let daemon = Daemon::start();
+    match EventSocket::try_connect(&daemon, None, "").await.map(drop).unwrap_err().as_ref() {
+        Error::Http(response) => assert_eq!(response.status(), 401),
+        other => panic!("{other}"),
+    }
+    let plain = daemon.call("GET", "/api/v3/ws", Value::Null).await;
+    assert_eq!((plain.status, &plain.json()["Code"]), (400, &json!(400)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopping_daemon_says_goodbye() {
+    let daemon = Daemon::start();
+    let mut socket = EventSocket::connect(&daemon).await;
+    socket.register("machines.*.*").await;
+    let stopping = tokio::task::spawn_blocking(move || daemon.stop());
+    match socket.frame().await {
+        Message::Close(Some(frame)) => assert_eq!(u16::from(frame.code), 1000),
+        other => panic!("{other:?}"),
+    }
+    assert!(stopping.await.unwrap().0.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_events_arrive_in_order_and_whole() {
+    let daemon = Daemon::start();
+    let mut socket = EventSocket::connect(&daemon).await;
+    socket.register("flood.*.*").await;
+    for n in 0..300 {
+        daemon
+            .expect(204, "POST", "events", json!({"Type": "flood", "Action": "n", "Key": n.to_string()}))
+            .await;
+    }
+    for n in 0..300 {
+        assert_eq!(socket.next().await["Key"], n.to_string());
+    }
+}

@@ -1,0 +1,98 @@
+//! Info, preferences, logs, content, interfaces (wire-protocol §3.9, §3.10).
+
+use crate::{exchanges, refused, run};
+use drp_tests::daemon::Daemon;
+use serde_json::{Value, json};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn info_is_honest_and_complete() {
+    let daemon = Daemon::builder().arg("--drp-id").arg("lab-7").start();
+    let info = daemon.get("info").await;
+    let port: u16 = daemon.api.rsplit(':').next().unwrap().parse().unwrap();
+    assert_eq!(
+        (&info["id"], &info["api_port"], &info["address"]),
+        (&json!("lab-7"), &json!(port), &json!("127.0.0.1"))
+    );
+    assert_eq!(
+        (&info["prov_enabled"], &info["dhcp_enabled"], &info["ha_status"]),
+        (&json!(true), &json!(false), &json!("Up"))
+    );
+    let features = info["features"].as_array().unwrap();
+    for feature in ["secure-param-upgrade", "secure-params", "api-v3", "slim-objects"] {
+        assert!(features.contains(&json!(feature)), "{feature}");
+    }
+    assert_eq!(info["scopes"]["machines"]["getSecure"], json!({}));
+    assert_eq!(info["stats"][0], json!({"name": "machines.count", "count": 0}));
+    for key in ["License", "ClusterState", "errors", "version", "arch", "os"] {
+        assert!(info.get(key).is_some(), "{key}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn preferences_are_one_map() {
+    let daemon = Daemon::start();
+    run(&daemon, exchanges! {
+        GET "prefs" => 200 json!({"defaultStage": "none", "defaultBootEnv": "local", "knownTokenTimeout": "3600"});
+        POST "prefs" json!({"logLevel": "info"}) => 201 json!({"logLevel": "info", "defaultStage": "none"});
+        POST "prefs" json!({"nothing": "x"}) => 400 json!({"Messages": ["Unknown Preference nothing"]});
+        POST "prefs" json!({"baseTokenSecret": "short"}) => 400 json!({"Messages": ["baseTokenSecret: Must be 32 bytes long"]});
+    }).await;
+    assert!(daemon.get("prefs").await.get("baseTokenSecret").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_can_be_read() {
+    let daemon = Daemon::start();
+    let lines = daemon.get("logs").await;
+    let line =
+        lines.as_array().unwrap().iter().find(|l| l["Service"] == "drp").expect("a line of the daemon");
+    for key in
+        ["Group", "Seq", "Time", "Principal", "Level", "File", "Line", "Message", "Data", "IgnorePublish"]
+    {
+        assert!(line.get(key).is_some(), "{key} of {line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn interfaces_are_listed() {
+    let daemon = Daemon::start();
+    let all = daemon.get("interfaces").await;
+    assert!(all.as_array().unwrap().iter().any(|i| i["Name"] == "lo"), "{all}");
+    assert_eq!(daemon.get("interfaces/lo").await["Name"], "lo");
+    refused(
+        &daemon.call("GET", "/api/v3/interfaces/none9", Value::Null).await,
+        404,
+        "GET",
+        &["No interface"],
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn content_layers_come_and_go() {
+    let daemon = Daemon::start();
+    let lamps = |version: &str, id: i64| {
+        json!({
+            "meta": {"Name": "lamps", "Version": version},
+            "sections": {"profiles": {"hall": {"Name": "hall", "Params": {"lamp/id": id}}}},
+        })
+    };
+    run(&daemon, exchanges! {
+        POST "contents" lamps("v1.0.0", 4) => 201 json!({"meta": {"Name": "lamps", "Version": "v1.0.0"}, "Counts": {"profiles": 1}});
+        POST "contents" lamps("v1.0.0", 4) => 409 json!({"Messages": ["Content lamps already exists"]});
+        POST "contents" json!({"meta": {}, "sections": {}}) => 422 json!({"Messages": ["Store at content- has no Name metadata"]});
+        GET "contents/lamps" => 200 json!({"sections": {"profiles": {"hall": {"Name": "hall"}}}});
+        GET "contents/none" => 404 json!({"Messages": ["No such content store"]});
+        GET "profiles/hall" => 200 json!({"ReadOnly": true, "Bundle": "lamps", "Params": {"lamp/id": 4}});
+        DELETE "profiles/hall" => 409;
+        PUT "contents/lamps" lamps("v1.0.1", 5) => 200 json!({"meta": {"Version": "v1.0.1"}});
+        GET "profiles/hall" => 200 json!({"Params": {"lamp/id": 5}});
+        PUT "contents/none" json!({"meta": {"Name": "none"}, "sections": {}}) => 404 json!({"Messages": ["Cannot find none"]});
+        DELETE "contents/BasicStore" => 409;
+    }).await;
+    let listed = daemon.get("contents").await;
+    let names: Vec<_> =
+        listed.as_array().unwrap().iter().filter_map(|l| l["meta"]["Name"].as_str()).collect();
+    assert!(names.contains(&"lamps") && names.contains(&"BasicStore"), "{names:?}");
+    assert_eq!(daemon.call("DELETE", "/api/v3/contents/lamps", Value::Null).await.status, 204);
+    assert_eq!(daemon.call("GET", "/api/v3/profiles/hall", Value::Null).await.status, 404);
+}
