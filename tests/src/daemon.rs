@@ -134,7 +134,7 @@ impl Builder {
                 Err(_) => {
                     let _ = child.kill();
                     let status = child.wait().expect("reap");
-                    return Err(format!("{}\n{}\n{status}", printed.join("\n"), log.text()));
+                    return Err(format!("{}\n{}\n{status}", printed.join("\n"), log.whole()));
                 }
             }
         };
@@ -161,7 +161,7 @@ fn install(from: &Path, to: &Path) {
 
 /// Everything a process writes, kept in memory so that its pipe never fills.
 #[derive(Clone, Default)]
-struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>, std::sync::Arc<std::sync::atomic::AtomicBool>);
 
 impl Log {
     fn drain(mut from: impl Read + Send + 'static) -> Self {
@@ -174,8 +174,18 @@ impl Log {
                     bytes.extend_from_slice(&buffer[..n]);
                 }
             }
+            kept.1.store(true, std::sync::atomic::Ordering::Release);
         });
         log
+    }
+
+    /// All of it, once the process has ended.
+    fn whole(&self) -> String {
+        let end = Instant::now() + Duration::from_secs(5);
+        while !self.1.load(std::sync::atomic::Ordering::Acquire) && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        self.text()
     }
 
     fn text(&self) -> String {
@@ -334,7 +344,7 @@ impl Daemon {
     pub fn stop(mut self) -> (std::process::ExitStatus, String) {
         let mut child = self.child.take().expect("running");
         let status = terminate(&mut child);
-        (status, self.log.text())
+        (status, self.log.whole())
     }
 }
 
