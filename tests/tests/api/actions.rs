@@ -136,7 +136,7 @@ async fn a_changed_plugin_starts_again_and_a_deleted_one_is_gone() {
             json!([{"op": "add", "path": "/note", "value": "no restart"}]),
         )
         .await;
-    daemon.expect(200, "POST", "plugins/incr/params/x", json!(1)).await;
+    daemon.expect(200, "POST", "plugins/incr/params/xx", json!(1)).await;
     assert_eq!(events.next().await["Action"], "stopped");
     assert_eq!(events.next().await["Action"], "configed");
     assert_eq!(act(&daemon, &id, "increment", json!({})).await.json(), json!(1));

@@ -40,12 +40,12 @@ async fn what_was_acknowledged_survives_a_kill() {
     let base = tempfile::tempdir_in("/tmp").unwrap();
     let daemon = Daemon::builder().base(base.path()).start();
     for n in 0..20 {
-        daemon.expect(201, "POST", "profiles", json!({"Name": format!("p{n}"), "Params": {"n": n}})).await;
+        daemon.expect(201, "POST", "profiles", json!({"Name": format!("p{n}"), "Params": {"num": n}})).await;
     }
     daemon.kill9();
     let daemon = Daemon::builder().base(base.path()).start();
     for n in 0..20 {
-        assert_eq!(daemon.get(&format!("profiles/p{n}")).await["Params"]["n"], n);
+        assert_eq!(daemon.get(&format!("profiles/p{n}")).await["Params"]["num"], n);
     }
 }
 

@@ -150,9 +150,9 @@ async fn a_poll_ends_with_the_change_it_waits_for() {
     assert_eq!((unchanged.status, unchanged.bytes.len()), (304, 0));
     let waiting = tokio::spawn(answer(poll("20s")));
     tokio::time::sleep(Duration::from_millis(100)).await;
-    daemon.expect(200, "POST", "profiles/hall/params/a", json!(1)).await;
+    daemon.expect(200, "POST", "profiles/hall/params/aa", json!(1)).await;
     let changed = waiting.await.unwrap();
-    assert_eq!((changed.status, &changed.json()["Params"]), (200, &json!({"a": 1})));
+    assert_eq!((changed.status, &changed.json()["Params"]), (200, &json!({"aa": 1})));
     assert_ne!(changed.header("etag"), tag);
     assert_eq!(answer(poll("20s")).await.status, 200, "a change that already happened is told at once");
 }

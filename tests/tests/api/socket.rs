@@ -46,7 +46,7 @@ async fn changes_arrive_with_what_was_before() {
             json!([{"op": "replace", "path": "/Description", "value": "b"}]),
         )
         .await;
-    daemon.expect(200, "POST", "profiles/hall/params/x", json!(1)).await;
+    daemon.expect(200, "POST", "profiles/hall/params/xx", json!(1)).await;
     daemon.expect(200, "DELETE", "profiles/hall", Value::Null).await;
     let created = socket.next().await;
     assert_eq!(
@@ -61,7 +61,7 @@ async fn changes_arrive_with_what_was_before() {
         (&json!("update"), &json!("b"), &json!("a"))
     );
     let params = socket.next().await;
-    assert_eq!((&params["Action"], &params["Object"]["Params"]), (&json!("update"), &json!({"x": 1})));
+    assert_eq!((&params["Action"], &params["Object"]["Params"]), (&json!("update"), &json!({"xx": 1})));
     let deleted = socket.next().await;
     assert_eq!((&deleted["Action"], &deleted["Object"]["Name"]), (&json!("delete"), &json!("hall")));
     socket.close().await;

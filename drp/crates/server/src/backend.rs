@@ -96,7 +96,16 @@ impl Backend for Wiring {
         &'a self,
         provider: &'a PluginProvider,
     ) -> BoxFuture<'a, Result<(), Error>> {
-        async move { self.0.objects.register_types(&provider.store_objects).await }.boxed()
+        async move {
+            self.0.objects.register_types(&provider.store_objects).await?;
+            // Objects of these types in the provider's own content could not be loaded before.
+            let Ok(bundle) = bundle(provider) else { return Ok(()) };
+            if bundle.sections.keys().any(|prefix| provider.store_objects.contains_key(prefix)) {
+                self.0.objects.put_layer(bundle, LayerKind::Plugin, false).await?;
+            }
+            Ok(())
+        }
+        .boxed()
     }
 
     fn publish(&self, _plugin: &str, event: Event) -> BoxFuture<'_, Result<(), Error>> {

@@ -17,6 +17,10 @@ use std::time::Duration;
 pub(crate) const JSON_LIMIT: usize = 16 << 20;
 /// Longest pause between two pieces of a body.
 const PIECE: Duration = Duration::from_secs(60);
+/// How much of a refused body is taken before the answer, in bytes.
+const DRAINED: usize = 64 << 20;
+/// How long that may take.
+const DRAIN: Duration = Duration::from_secs(10);
 /// Content type of uploads.
 pub(crate) const OCTETS: &str = "application/octet-stream";
 
@@ -56,15 +60,17 @@ impl Call {
     async fn read(&self, body: Body, limit: usize) -> Result<Bytes, Failure> {
         let too_large = || self.bad(413, format!("The body is larger than {limit} bytes"));
         let announced = self.header(CONTENT_LENGTH.as_str()).parse::<usize>().unwrap_or(0);
+        let mut stream = body.into_data_stream();
         if announced > limit {
+            drain(stream).await;
             return Err(too_large());
         }
-        let mut stream = body.into_data_stream();
         let mut first: Option<Bytes> = None;
         let mut rest = BytesMut::new();
         while let Some(piece) = pieces(&mut stream).await {
             let piece = piece.map_err(|e| self.bad(400, format!("The body broke off: {e}")))?;
             if first.as_ref().map_or(0, Bytes::len) + rest.len() + piece.len() > limit {
+                drain(stream).await;
                 return Err(too_large());
             }
             match &first {
@@ -113,6 +119,20 @@ impl Call {
         let text = format!("upload: content type {kind:?} is not {OCTETS} or multipart/form-data");
         Err(Error::new(415, "POST", text).on(model, key).into())
     }
+}
+
+/// Takes the rest of a body that is refused, within reason: a client that is cut off while it sends never sees why.
+async fn drain(mut stream: BodyDataStream) {
+    let mut left = DRAINED;
+    let all = async {
+        while let Some(Ok(piece)) = stream.next().await {
+            left = left.saturating_sub(piece.len());
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(DRAIN, all).await;
 }
 
 async fn pieces(stream: &mut BodyDataStream) -> Option<io::Result<Bytes>> {
