@@ -116,9 +116,10 @@ fn a_late_answer_is_not_the_next_answer() {
         assert!(matches!(e, Error::Silent { step: "get chassis status", .. }), "{e:?}");
         bmc.clear_faults();
         bmc.set_power(true);
-        for _ in 0..100 {
+        // Slowly, so that the late answers are still inside the window of session sequence numbers.
+        for _ in 0..12 {
             assert!(s.chassis_status().await.unwrap().power_on);
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            tokio::time::sleep(Duration::from_millis(60)).await;
         }
         assert!(s.counters().discarded >= 1, "the late answers did arrive");
         s.close().await.unwrap();

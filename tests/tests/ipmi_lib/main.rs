@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
 
 mod faults;
+mod hostile;
 mod ipmi_sim;
 mod login;
 mod pyghmi;

@@ -114,3 +114,26 @@ proptest! {
         prop_assert!(bmc.sessions.len() <= 3);
     }
 }
+
+#[test]
+fn recorded_conversations_cut_and_bent_never_panic_and_never_log_in() {
+    let now = Instant::now();
+    let mut bmc = engine(now);
+    let texts = [
+        include_str!("../../ipmi/tests/corpus/ipmi_sim.hex"),
+        include_str!("../../ipmi/tests/corpus/pyghmi.hex"),
+        include_str!("../../ipmi/tests/corpus/ipmitool_freeipmi.hex"),
+    ];
+    for line in texts.iter().flat_map(|t| t.lines()) {
+        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+        let bytes: Vec<u8> = line.as_bytes()[2..].chunks(2).map(byte).collect();
+        for at in 0..bytes.len() {
+            bmc.handle(peer(), &bytes[..at], now);
+            let mut bent = bytes.clone();
+            bent[at] = bent[at].wrapping_add(0x41);
+            bmc.handle(peer(), &bent, now);
+        }
+        bmc.handle(peer(), &bytes, now);
+    }
+    assert_eq!((bmc.counts.logins, bmc.counts.commands), (0, 0), "a replayed login let someone in");
+}
