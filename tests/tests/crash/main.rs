@@ -1,0 +1,135 @@
+//! The daemon is killed with SIGKILL in a loop while clients write and plugins work: no acknowledged write is
+//! lost, no plugin process outlives it, and every start succeeds (promises P1 and P2).
+//!
+//! `DRP_KILLS` sets the number of kills; the default is small enough for every run of the suite.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+use drp_tests::daemon::{Daemon, USER, processes_under};
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+const WRITERS: usize = 8;
+
+fn kills() -> u32 {
+    std::env::var("DRP_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(8)
+}
+
+fn start(base: &Path) -> Daemon {
+    Daemon::builder().base(base).plugin("echo").plugin("incrementer").start()
+}
+
+/// One client: creates machines until the daemon is gone, and remembers every name that was acknowledged.
+async fn write_until_killed(http: reqwest::Client, api: String, round: u32, writer: usize) -> Vec<String> {
+    let mut acknowledged = Vec::new();
+    for n in 0.. {
+        let name = format!("m{round}-{writer}-{n}");
+        let answer = http
+            .post(format!("{api}/api/v3/machines"))
+            .basic_auth(USER.0, Some(USER.1))
+            .json(&json!({"Name": name, "Params": {"crash/round": round}}))
+            .send()
+            .await;
+        match answer {
+            Ok(answer) if answer.status() == 201 => acknowledged.push(name),
+            Ok(answer) => panic!("{name}: {}: {}", answer.status(), answer.text().await.unwrap_or_default()),
+            Err(_) => break,
+        }
+    }
+    acknowledged
+}
+
+/// Another client: counts up through the incrementer plugin and remembers the last acknowledged value.
+async fn count_until_killed(http: reqwest::Client, api: String) -> u64 {
+    let mut last = 0;
+    loop {
+        let answer = http
+            .post(format!("{api}/api/v3/machines/Name:counter/actions/increment"))
+            .basic_auth(USER.0, Some(USER.1))
+            .json(&json!({}))
+            .send()
+            .await;
+        let Ok(answer) = answer else { return last };
+        // The kill may cut the plugin's own call first; only a number acknowledges.
+        if answer.status() == 200
+            && let Ok(Value::Number(n)) = answer.json::<Value>().await
+        {
+            last = n.as_u64().unwrap_or(last);
+        }
+    }
+}
+
+async fn nothing_left(base: &Path) {
+    let end = Instant::now() + Duration::from_secs(2);
+    loop {
+        let left = processes_under(base);
+        if left.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < end, "2 s after the kill there is still {left:#?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn names(daemon: &Daemon) -> BTreeSet<String> {
+    let list = daemon.get("machines?slim=Meta,Params").await;
+    list.as_array().unwrap().iter().map(|m| m["Name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_under_load_it_loses_no_acknowledged_write_and_leaves_no_orphan() {
+    let temp = tempfile::Builder::new().prefix("drpk").tempdir_in("/tmp").unwrap();
+    let base = temp.path();
+    let mut expected = BTreeSet::new();
+    let mut counted = 0;
+    let daemon = start(base);
+    daemon.expect(201, "POST", "machines", json!({"Name": "counter"})).await;
+    daemon.expect(201, "POST", "plugins", json!({"Name": "incr", "Provider": "incrementer"})).await;
+    daemon.wait_plugin("incr").await;
+    assert!(daemon.stop().0.success());
+    expected.insert("counter".to_owned());
+
+    for round in 0..kills() {
+        let daemon = start(base);
+        daemon.wait_plugin("incr").await;
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|w| tokio::spawn(write_until_killed(daemon.http.clone(), daemon.api.clone(), round, w)))
+            .collect();
+        let counter = tokio::spawn(count_until_killed(daemon.http.clone(), daemon.api.clone()));
+        // A different moment each time, spread over start-up of the load and its middle.
+        tokio::time::sleep(Duration::from_millis(40 + u64::from(round * 97 % 400))).await;
+        daemon.kill9();
+        nothing_left(base).await;
+        for writer in writers {
+            expected.extend(writer.await.unwrap());
+        }
+        counted = counted.max(counter.await.unwrap());
+    }
+
+    let daemon = start(base);
+    let found = names(&daemon).await;
+    let lost: Vec<_> = expected.difference(&found).collect();
+    assert!(lost.is_empty(), "{} of {} acknowledged machines are gone: {lost:?}", lost.len(), expected.len());
+    let stored = daemon.get("machines/Name:counter/params/incrementer%2Fdefault").await;
+    assert!(stored.as_u64().unwrap_or_default() >= counted, "counter acknowledged {counted}, stored {stored}");
+    assert!(expected.len() > 1, "the writers wrote nothing, so nothing was shown");
+    drop(daemon);
+    nothing_left(base).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_daemon_starts_again_beside_its_own_remains() {
+    let temp = tempfile::Builder::new().prefix("drpk").tempdir_in("/tmp").unwrap();
+    let base = temp.path();
+    for _ in 0..3 {
+        let daemon = start(base);
+        // No waiting: the kill hits the daemon while it scans, unpacks and starts plugins.
+        daemon.kill9();
+        nothing_left(base).await;
+    }
+    let daemon = start(base);
+    assert_eq!(daemon.get("plugin_providers/incrementer").await["Name"], "incrementer");
+}
