@@ -7,7 +7,7 @@ base=$(mktemp -d /tmp/drp-demo.XXXXXX)
 pids=()
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
-run() { printf '$ drp %s\n' "$*"; "$bin/drp" --base-root "$base" "$@"; }
+run() { printf '$ drp %s\n' "$*"; "$bin/drp" --base-root "$base" --format table "$@"; }
 stop() {
   local status=$?
   [ ${#pids[@]} -gt 0 ] && kill "${pids[@]}" 2>/dev/null
@@ -48,9 +48,10 @@ wait_for 20 sh -c "'$bin/drp' --base-root '$base' plugins show ipmi --format jso
 run plugins list
 
 say '3. Events and plugin logs, as they come (in the background)'
-"$bin/drp" --base-root "$base" events watch 'machines.*.*' --format json > >(sed -u 's/^/   event: /' | cut -c1-160) 2>&1 &
+show() { while IFS= read -r line; do printf '   %s %.150s\n' "$1" "$line"; done; }
+"$bin/drp" --base-root "$base" events watch 'machines.*.*' --format table > >(show 'event:') 2>&1 &
 pids+=($!)
-"$bin/drp" --base-root "$base" logs watch > >(sed -u 's/^/   log:   /' | cut -c1-160) 2>&1 &
+"$bin/drp" --base-root "$base" logs watch --format table > >(show 'log:  ') 2>&1 &
 pids+=($!)
 sleep 0.5
 
