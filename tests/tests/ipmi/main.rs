@@ -1,0 +1,9 @@
+//! The ipmi plugin as a process, driven by a scripted daemon, against BMCs.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
+
+mod at_most_once;
+mod canary;
+mod errors;
+mod rig;
+mod sessions;
+mod verbs;
