@@ -27,38 +27,31 @@ fn verbs() -> Vec<(&'static str, bool, On, Count)> {
 
 #[tokio::test]
 async fn an_answer_that_is_lost_late_doubled_or_garbled_makes_nothing_happen_twice() {
-    let rig = Rig::start().await;
-    let timeout = json!({"ipmi/timeout": 1});
-    for (verb, powered, on, count) in verbs() {
+    let rig = &Rig::start().await;
+    let effects =
+        [Effect::LoseReply, Effect::Late { ms: 1600 }, Effect::Duplicate, Effect::Garbage, Effect::Reorder];
+    let cases = verbs().into_iter().flat_map(|verb| effects.clone().map(|effect| (verb, effect)));
+    let cases = cases.map(async |((verb, powered, on, count), effect)| {
+        let bmc = simulator(|config| config.powered = powered).await;
         // The acknowledgement of boot info (parameter 4) goes before the flags and may be repeated.
-        let skip = u32::from(on == SET_BOOT);
-        for effect in [
-            Effect::LoseReply,
-            Effect::Late { ms: 1600 },
-            Effect::Duplicate,
-            Effect::Garbage,
-            Effect::Reorder,
-        ] {
-            let bmc = simulator(|config| config.powered = powered).await;
-            bmc.set_faults([Rule::new(on, effect.clone()).skip(skip).times(1)]);
-            let result = rig.on(bmc.address(), verb, timeout.clone()).await;
-            assert_eq!(count(&bmc.counts()), 1, "{verb} with {effect:?}: {result:?}");
-            match result {
-                Ok(outcome) if outcome["verified"] == true && verb == "poweron" => assert!(bmc.power()),
-                Ok(outcome) if outcome["verified"] == true && verb == "poweroff" => assert!(!bmc.power()),
-                Ok(_) => {}
-                Err(error) => {
-                    assert_eq!(
-                        (error.code, error.r#type.as_str()),
-                        (504, "UNCONFIRMED"),
-                        "{verb} {effect:?}: {error}"
-                    );
-                    assert!(error.messages[0].contains("sent but not confirmed"), "{error}");
-                }
+        bmc.set_faults([Rule::new(on, effect.clone()).skip(u32::from(on == SET_BOOT)).times(1)]);
+        let result = rig.on(bmc.address(), verb, json!({"ipmi/timeout": 1})).await;
+        assert_eq!(count(&bmc.counts()), 1, "{verb} with {effect:?}: {result:?}");
+        match result {
+            Ok(outcome) if outcome["verified"] == true && verb == "poweron" => assert!(bmc.power()),
+            Ok(outcome) if outcome["verified"] == true && verb == "poweroff" => assert!(!bmc.power()),
+            Ok(_) => {}
+            Err(error) => {
+                assert_eq!(
+                    (error.code, error.r#type.as_str()),
+                    (504, "UNCONFIRMED"),
+                    "{verb} {effect:?}: {error}"
+                );
+                assert!(error.messages[0].contains("sent but not confirmed"), "{error}");
             }
         }
-    }
-    rig.stop().await;
+    });
+    futures_util::future::join_all(cases).await;
 }
 
 #[tokio::test]
@@ -77,8 +70,8 @@ async fn a_lost_answer_to_power_on_or_off_ends_in_success_by_reading() {
 
 #[tokio::test]
 async fn a_lost_request_is_repeated_for_on_and_off_only() {
-    let rig = Rig::start().await;
-    for (verb, powered, on, count) in verbs() {
+    let rig = &Rig::start().await;
+    let cases = verbs().into_iter().map(async |(verb, powered, on, count)| {
         let bmc = simulator(|config| config.powered = powered).await;
         let skip = u32::from(on == SET_BOOT);
         bmc.set_faults([Rule::new(on, Effect::LoseRequest).skip(skip).times(1)]);
@@ -99,8 +92,8 @@ async fn a_lost_request_is_repeated_for_on_and_off_only() {
                 assert_eq!(result.unwrap_err().r#type, "UNCONFIRMED", "{verb}");
             }
         }
-    }
-    rig.stop().await;
+    });
+    futures_util::future::join_all(cases).await;
 }
 
 #[tokio::test]

@@ -24,11 +24,11 @@ async fn secrets_turn_up_nowhere() {
     ];
     faults.push(vec![Rule::new(On::Any, Effect::LoseRequest)]);
     for (round, rules) in faults.into_iter().enumerate() {
+        bmc.forget_sessions();
         for command in commands.iter().map(String::as_str).chain(["getBios", "nonsense"]) {
             if round == 5 && !["powerstatus", "poweron", "identify"].contains(&command) {
                 continue;
             }
-            bmc.forget_sessions();
             bmc.set_faults(rules.clone());
             let more = json!({"ipmi/kg": KG, "ipmi/timeout": 1, "ipmi/verify-timeout": 1});
             let result = rig.on(bmc.address(), command, more).await;
