@@ -18,10 +18,10 @@ pub(crate) fn failed(command: &str, machine: &str, error: &BmcError) -> Error {
         Fault::Hardware => "the BMC's, or the network's before it",
         Fault::Host => "this host's",
     };
-    let again = if error.retry_is_safe() {
-        "asking again does no harm"
-    } else {
-        "the command may have been carried out, so do not repeat it blindly"
+    let again = match error.fault() {
+        _ if !error.retry_is_safe() => "; the command may have been carried out, so do not repeat it blindly",
+        Fault::User => "",
+        Fault::Hardware | Fault::Host => "; asking again does no harm",
     };
     let mut out = Error::new(
         error.code(),
@@ -29,7 +29,7 @@ pub(crate) fn failed(command: &str, machine: &str, error: &BmcError) -> Error {
         format!("{command} of {machine} at {}: {}", error.bmc, error.what),
     )
     .and(format!("Whose fault: {whose}"))
-    .and(format!("What to do: {}; {again}", error.next))
+    .and(format!("What to do: {}{again}", error.next))
     .on("plugin", "ipmi");
     if let Some(evidence) = error.evidence.as_ref().and_then(|e| serde_json::to_string(e).ok()) {
         out = out.and(format!("Evidence: {evidence}"));

@@ -4,6 +4,7 @@
 mod at_most_once;
 mod canary;
 mod errors;
+mod peers;
 mod rig;
 mod sessions;
 mod verbs;

@@ -7,9 +7,7 @@ use drp_tests::daemon::binary;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 
-pub const USER: &str = "admin";
-/// As long as a password of IPMI 2.0 can be.
-pub const PASSWORD: &str = "s3cret-canary-20byte";
+pub use drp_tests::peers::{PASSWORD, USER};
 
 /// A configured plugin.
 pub struct Rig {
