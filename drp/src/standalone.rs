@@ -2,7 +2,7 @@
 
 use drp_cli::{Exit, Failure, OneAction};
 use drp_host::{HostConfig, HostError, NoDaemon, PluginRun, define};
-use drp_protocol::{Action, Line};
+use drp_protocol::{Action, JsonMap, Line};
 use serde_json::Value;
 use std::io::Write;
 use std::sync::Arc;
@@ -45,6 +45,16 @@ async fn work(one: &OneAction, config: HostConfig) -> Result<Value, Failure> {
             failure.hint(format!("it offers {}", offered.join(", ")))
         });
     }
+    let action =
+        definition.available_actions.iter().find(|a| a.command == one.action && a.command_set() == set);
+    let params = params(one, action.map(|a| a.required_params.as_slice()).unwrap_or_default())?;
+    if let Some(name) = definition.required_params.iter().find(|name| !one.config.contains_key(*name)) {
+        return Err(Failure::new(
+            Exit::Refused,
+            format!("the plugin {} needs its param {name}", definition.name),
+        )
+        .hint(format!("give it with --config {name}=VALUE")));
+    }
     let show = one.logs;
     let backend = Arc::new(NoDaemon::new(move |line: Line| report(&line, show), |_event| {}));
     let run = PluginRun::start(&one.binary, &definition.name, one.config.clone(), config, backend)
@@ -55,7 +65,7 @@ async fn work(one: &OneAction, config: HostConfig) -> Result<Value, Failure> {
         plugin: definition.name.clone(),
         command: one.action.clone(),
         command_set: set.to_owned(),
-        params: one.params.clone(),
+        params,
     };
     let answer = tokio::select! {
         answer = run.invoke(&action, DEADLINE) => answer.map_err(failure),
@@ -65,6 +75,19 @@ async fn work(one: &OneAction, config: HostConfig) -> Result<Value, Failure> {
     let answer = answer?;
     serde_json::from_slice(&answer)
         .map_err(|e| Failure::new(Exit::General, format!("the plugin's answer is not JSON: {e}")))
+}
+
+/// The params of the action: those given, and the machine's own. Without a daemon there are no profiles.
+fn params(one: &OneAction, required: &[String]) -> Result<JsonMap, Failure> {
+    let mut params = one.machine.get("Params").and_then(Value::as_object).cloned().unwrap_or_default();
+    params.extend(one.params.clone());
+    match required.iter().find(|name| !params.contains_key(*name)) {
+        Some(name) => {
+            Err(Failure::new(Exit::Refused, format!("Action {} Missing Parameter {name}", one.action))
+                .hint(format!("give it with --param {name}=VALUE, or in Params of --machine")))
+        }
+        None => Ok(params),
+    }
 }
 
 /// Warnings and worse are always shown, the rest on request.
