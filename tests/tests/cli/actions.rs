@@ -56,8 +56,11 @@ fn actions_are_listed_and_run() {
     assert_eq!(drp(&["system", "runaction", "incrstatus"]).json(), "Running");
     assert_eq!(drp(&["system", "actions"]).json()[0]["Command"], "incrstatus");
     drp(&["system", "action", "incrstat"]).fails(3);
-    // A type that the plugin added.
-    assert_eq!(drp(&["typed-cows", "show", "bessie", "-F", "json"]).json()["Location"], "Austin");
+    // A type that the plugin added takes the same verbs.
+    drp(&["typed-cows", "create", "{Id: elsie, Spotted: true, Location: Boston}"]).ok();
+    assert_eq!(drp(&["typed-cows", "show", "elsie", "-F", "json"]).json()["Location"], "Boston");
+    assert!(drp(&["typed-cows", "list", "Spotted=true", "-F", "table"]).ok().out.contains("elsie"));
+    drp(&["typed-cows", "set", "elsie", "param", "some/param", "to", "1"]).ok();
     let status = drp(&["status"]).json();
     assert_eq!(status["State"], "ready");
 }

@@ -28,7 +28,7 @@ fn get_set_add_remove() {
     assert_eq!(drp(&["machines", "remove", "Name:m1", "param", "a/b"]).json(), 5);
     let ran = drp(&["machines", "remove", "Name:m1", "param", "nwe"]).fails(3);
     assert!(ran.hints().contains("`new`"), "{ran:#?}");
-    assert_eq!(drp(&["machines", "params", "Name:m1", "{z: 1}"]).json(), json!({"z": 1}));
+    assert_eq!(drp(&["machines", "params", "Name:m1", "{zz: 1}"]).json(), json!({"zz": 1}));
     drp(&["machines", "get", "Name:none", "param", "x"]).fails(3);
     drp(&["profiles", "set", "global", "param", "everywhere", "to", "true"]).ok();
     assert_eq!(drp(&["machines", "get", "Name:m1", "param", "everywhere"]).json(), json!(null));

@@ -91,11 +91,12 @@ fn params(words: &[String]) -> Result<JsonMap, Failure> {
 
 /// Adds the actions that look like one that nobody offers.
 async fn explain(cx: &Context<'_>, prefix: &str, id: &str, command: &str, error: ClientError) -> Failure {
+    // The plugin's own "not found" is about something else.
     let unknown = match &error {
-        ClientError::Api(api) => {
-            api.code == 404
-                || (api.code == 400 && api.messages.iter().any(|m| m.to_lowercase().ends_with("not found")))
+        ClientError::Api(api) if api.r#type == "INVOKE" => {
+            api.messages.iter().any(|m| m.starts_with("Action ") && m.to_lowercase().ends_with("not found"))
         }
+        ClientError::Api(api) => api.code == 404 && matches!(api.r#type.as_str(), "GET" | "POST"),
         _ => false,
     };
     let failure = Failure::from(error);
