@@ -20,6 +20,9 @@ use tower::ServiceExt as _;
 /// Longest body of config, action and publish, in bytes. Bodies of a plugin's own routes are the plugin's affair.
 const BODY_LIMIT: usize = 64 << 20;
 
+/// How long stop waits for a config that runs.
+const TURN_LIMIT: Duration = Duration::from_secs(1);
+
 /// The plugin as the daemon sees it.
 pub(crate) struct Endpoint<P> {
     pub(crate) plugin: Arc<P>,
@@ -69,7 +72,9 @@ impl<P: Plugin> Endpoint<P> {
                     Ok(Err(panicked)) => tracing::error!("the stop hook panicked: {}", panicked.what),
                     Err(_) => tracing::error!("the stop hook took longer than {:?}", self.stop_deadline),
                 }
-                if let Some(events) = self.turn.lock().await.take() {
+                // A config hook that hangs holds its turn; the stream then ends with the process.
+                let turn = tokio::time::timeout(TURN_LIMIT, self.turn.lock()).await;
+                if let Some(events) = turn.ok().and_then(|mut running| running.take()) {
                     events.end().await;
                 }
             })

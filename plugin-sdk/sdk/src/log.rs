@@ -22,7 +22,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 /// Lines that wait for the daemon. When it is full, lines are dropped and counted.
 const QUEUE: usize = 1024;
 /// Longest text of a line or field in bytes; the rest is cut off.
-const TEXT_LIMIT: usize = 64 << 10;
+const TEXT_LIMIT: usize = 16 << 10;
 /// How long the daemon may take over one line.
 const POST_LIMIT: Duration = Duration::from_secs(5);
 /// Crates below the SDK: they work while a line is posted, so their chatter would never end.

@@ -4,7 +4,7 @@
 use drp_plugin_testkit::{Answer, FakeDaemon, RunningPlugin, TestkitError, define, run};
 use drp_protocol::Event;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 const STRESS: &str = env!("CARGO_BIN_EXE_stress");
 
@@ -124,6 +124,11 @@ async fn hooks_behave_as_configured() {
     plugin.config(json!({"stress/stop": "error"})).await.unwrap().success().unwrap();
     plugin.publish(&event).await.unwrap().success().unwrap();
     assert!(plugin.stop().await.unwrap().success());
+
+    let mut plugin = launch(&daemon).await;
+    let hanging = plugin.config(json!({"stress/config": "hang"}));
+    assert!(tokio::time::timeout(Duration::from_millis(300), hanging).await.is_err());
+    assert!(plugin.stop().await.unwrap().success(), "a config that hangs does not keep it from stopping");
 
     let mut plugin = launch(&daemon).await;
     plugin.config(json!({"stress/stop": "exit"})).await.unwrap().success().unwrap();
