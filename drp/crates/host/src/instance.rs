@@ -189,7 +189,9 @@ impl Controller {
                 self.after_crash(how).await;
             }
         }
-        self.change(InstanceState::Stopped, None).await;
+        if self.instance.view(|v| v.state) != InstanceState::Stopped {
+            self.change(InstanceState::Stopped, None).await;
+        }
         self.instance.ended.cancel();
     }
 

@@ -42,7 +42,7 @@ async fn a_complete_session() {
     assert!(bench.texts().contains(&"STOPPING".to_owned()), "the log is served until the end");
     use InstanceState::{Configured, Configuring, Starting, Stopped, Stopping};
     let states = bench.states("desk-lamp");
-    assert_eq!(states, [Starting, Configuring, Configured, Stopping, Stopped, Stopped]);
+    assert_eq!(states, [Starting, Configuring, Configured, Stopping, Stopped]);
     let announced: Vec<_> =
         bench.backend.changes.lock().unwrap().iter().filter(|c| c.announce).map(|c| c.state).collect();
     assert_eq!(announced, [Configured, Stopped]);
