@@ -27,7 +27,9 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
 pub fn skipped(what: &str, how: &str) {
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
     assert!(std::env::var_os("DRP_REQUIRE_PEERS").is_none(), "{test}: {what} is absent and required; {how}");
-    let _ = writeln!(std::io::stderr(), "\nSKIPPED: {test}: {what} is absent; {how}");
+    // In one write: other tests print at the same time.
+    let line = format!("\nSKIPPED: {test}: {what} is absent; {how}\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
 /// A UDP port of loopback that is free now.

@@ -13,7 +13,7 @@ use tokio::sync::{Notify, broadcast};
 use tokio::task::JoinHandle;
 
 /// Events kept for a slow listener.
-const EVENTS: usize = 4096;
+const EVENTS: usize = 256;
 
 /// What a listener hears.
 #[derive(Clone, Debug)]
@@ -184,7 +184,7 @@ impl Simulator {
         engine.counts = Counts::default();
     }
 
-    /// Hears what happens from now on. A listener that falls behind by 4,096 events is told how many it missed.
+    /// Hears what happens from now on. A listener that falls behind by 256 events is told how many it missed.
     pub fn subscribe(&self) -> broadcast::Receiver<SimEvent> {
         self.shared.events.subscribe()
     }
