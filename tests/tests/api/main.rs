@@ -6,6 +6,7 @@ mod auth;
 mod bad_input;
 mod conventions;
 mod files;
+mod lamp;
 mod life;
 mod local_socket;
 mod objects;

@@ -68,6 +68,26 @@ async fn interfaces_are_listed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn uploaded_content_is_there_after_a_restart() {
+    let base = tempfile::tempdir_in("/tmp").unwrap();
+    let daemon = Daemon::builder().base(base.path()).start();
+    let mut events = drp_tests::events::EventSocket::connect(&daemon).await;
+    events.register("contents.*.*").await;
+    let lamps = json!({"meta": {"Name": "lamps"}, "sections": {"profiles": {"hall": {"Name": "hall"}}}});
+    daemon.expect(201, "POST", "contents", lamps).await;
+    let event = events.next().await;
+    assert_eq!((&event["Action"], &event["Object"]["meta"]["Name"]), (&json!("create"), &json!("lamps")));
+    events.close().await;
+    daemon.kill9();
+    let daemon = Daemon::builder().base(base.path()).start();
+    assert_eq!(daemon.get("profiles/hall").await["Bundle"], "lamps");
+    assert_eq!(daemon.call("DELETE", "/api/v3/contents/lamps", Value::Null).await.status, 204);
+    assert!(daemon.stop().0.success());
+    let daemon = Daemon::builder().base(base.path()).start();
+    assert_eq!(daemon.call("GET", "/api/v3/profiles/hall", Value::Null).await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn content_layers_come_and_go() {
     let daemon = Daemon::start();
     let lamps = |version: &str, id: i64| {

@@ -4,6 +4,7 @@
 mod admin;
 mod app;
 mod backend;
+mod contents;
 mod controller;
 mod daemon;
 mod error;

@@ -59,10 +59,9 @@ impl Providers {
 /// Why the text is no bundle.
 pub(crate) fn bundle(provider: &PluginProvider) -> Result<Bundle, String> {
     let text = provider.content.trim();
-    // JSON is YAML.
     let mut bundle: Bundle = match text {
         "" => Bundle::default(),
-        text => serde_yaml_ng::from_str(text).map_err(|e| format!("its Content is no bundle: {e}"))?,
+        text => drp_content::parse("Content", text).map_err(|e| format!("its Content is no bundle: {e}"))?,
     };
     let meta = &mut bundle.meta;
     meta.name.clone_from(&provider.name);

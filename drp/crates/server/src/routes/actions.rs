@@ -1,11 +1,16 @@
 //! Actions of plugins (wire-protocol §3.8).
 
 use crate::http::{Answer, Call, Failure, JSON_LIMIT, Reply};
+use drp_host::InstanceState;
 use drp_objects::Candidate;
 use drp_protocol::{Event, JsonMap};
 use http::Method;
 use std::time::Duration;
 
+/// How long a plugin that is starting is waited for.
+const STARTING: Duration = Duration::from_secs(10);
+/// How often it is looked at.
+const LOOK: Duration = Duration::from_millis(10);
 /// How long an action may take: firmware updates and inventories are slow.
 const DEADLINE: Duration = Duration::from_secs(3_600);
 
@@ -41,7 +46,7 @@ pub(super) async fn route(call: Call, set: &str, id: &str, command: Option<&&str
 async fn run(mut call: Call, set: &str, id: &str, command: &str, plugin: Option<&str>) -> Answer {
     let bytes = call.optional_json(JSON_LIMIT).await?;
     let body: Option<JsonMap> = if bytes.is_empty() { None } else { call.decode(&bytes)? };
-    let offered = candidates(&call, set, Some(command))?;
+    let offered = wait_for_offer(&call, set, command, plugin).await?;
     let objects = &call.app.objects;
     let action = objects.fill_action(set, id, command, plugin, &body.unwrap_or_default(), &offered)?;
     announce(&call, set, id, &action);
@@ -71,6 +76,42 @@ fn announce(call: &Call, set: &str, id: &str, action: &drp_protocol::Action) {
     let mut event = Event::now(set, action.command.as_str(), key, object);
     event.principal.clone_from(&call.who.name);
     call.app.objects.events().publish(event);
+}
+
+/// What is offered for a command. A plugin that offers it and is just starting, after a change of its params for
+/// instance, is waited for.
+async fn wait_for_offer(
+    call: &Call,
+    set: &str,
+    command: &str,
+    plugin: Option<&str>,
+) -> Result<Vec<Candidate>, Failure> {
+    let end = tokio::time::Instant::now() + STARTING;
+    loop {
+        let offered = candidates(call, set, Some(command))?;
+        let enough = offered.iter().any(|offer| plugin.is_none_or(|plugin| offer.plugin == plugin));
+        if enough || !starting(call, set, command, plugin)? || tokio::time::Instant::now() > end {
+            return Ok(offered);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn starting(call: &Call, set: &str, command: &str, plugin: Option<&str>) -> Result<bool, Failure> {
+    let host = call.app.host()?;
+    let offers = |provider: &str| {
+        let provider = call.app.providers.get(provider);
+        provider.is_some_and(|p| {
+            p.available_actions.iter().any(|a| a.command == command && a.command_set() == set)
+        })
+    };
+    Ok(host.status().iter().any(|instance| {
+        use InstanceState::{Configured, Configuring, Created, Starting, Stopping};
+        // Actions are registered a moment after the state changes.
+        matches!(instance.state, Created | Starting | Configuring | Configured | Stopping)
+            && plugin.is_none_or(|plugin| instance.name == plugin)
+            && offers(&instance.provider)
+    }))
 }
 
 /// What running plugins offer for a set, in the order in which they registered it.

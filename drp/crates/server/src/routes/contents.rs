@@ -2,7 +2,7 @@
 
 use crate::http::{Answer, Call, Failure, Reply, conflict};
 use drp_objects::{LayerKind, ListQuery};
-use drp_protocol::{Bundle, BundleSummary, Error, JsonMap};
+use drp_protocol::{Bundle, BundleSummary, Error, Event, JsonMap};
 use http::{Method, StatusCode};
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub(super) async fn route(mut call: Call, path: &[&str]) -> Answer {
             if find(&call, &name).is_some() {
                 return Err(conflict("POST", "contents", &name, format!("Content {name} already exists")));
             }
-            let summary = objects.put_layer(bundle, LayerKind::Dynamic, force).await?;
+            let summary = put(&call, bundle, force, "create").await?;
             Ok(Reply::json(StatusCode::CREATED, &summary))
         }
         ([name], &Method::GET | &Method::HEAD) => {
@@ -47,7 +47,7 @@ pub(super) async fn route(mut call: Call, path: &[&str]) -> Answer {
                 return Err(cannot(404, format!("Cannot find {name}")));
             };
             only_dynamic("PUT", &summary)?;
-            Ok(Reply::ok(&objects.put_layer(bundle, LayerKind::Dynamic, force).await?))
+            Ok(Reply::ok(&put(&call, bundle, force, "update").await?))
         }
         ([name], &Method::DELETE) => {
             call.claim("contents", "delete", name)?;
@@ -56,11 +56,29 @@ pub(super) async fn route(mut call: Call, path: &[&str]) -> Answer {
             };
             only_dynamic("DELETE", &summary)?;
             objects.remove_layer(name).await?;
+            call.app.kept.forget(name);
+            announce(&call, "delete", name, &summary);
             Ok(Reply::none())
         }
         ([] | [_], _) => call.not_allowed(),
         _ => call.no_route(),
     }
+}
+
+/// Puts a bundle into its layer and keeps it, so that it is there after the next start.
+async fn put(call: &Call, bundle: Bundle, force: bool, action: &str) -> Result<BundleSummary, Failure> {
+    let name = bundle.meta.name.clone();
+    let summary = call.app.objects.put_layer(bundle.clone(), LayerKind::Dynamic, force).await?;
+    call.app.kept.keep(&bundle)?;
+    announce(call, action, &name, &summary);
+    Ok(summary)
+}
+
+fn announce(call: &Call, action: &str, name: &str, summary: &BundleSummary) {
+    let object = serde_json::to_value(summary).unwrap_or_default();
+    let mut event = Event::now("contents", action, name, object);
+    event.principal.clone_from(&call.who.name);
+    call.app.objects.events().publish(event);
 }
 
 async fn bundle(call: &mut Call) -> Result<Bundle, Failure> {

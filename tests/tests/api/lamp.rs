@@ -1,0 +1,128 @@
+//! A plugin in all its relations with the daemon: start, secrets, events, routes, restarts.
+
+use crate::refused;
+use drp_tests::daemon::{Daemon, answer, binary, processes_under};
+use drp_tests::events::EventSocket;
+use serde_json::{Value, json};
+
+const CANARY: &str = "canary-0815-secret";
+
+fn builder() -> drp_tests::daemon::Builder {
+    Daemon::builder().plugin_file("lamp", binary("drp-test-lamp"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_reach_the_plugin_and_nobody_else() {
+    let daemon = builder().start();
+    let plugin = daemon.wait_plugin("lamp").await;
+    assert_eq!((&plugin["Provider"], &plugin["Meta"]["Name"]), (&json!("lamp"), &json!("lamp")));
+    let mut events = EventSocket::connect(&daemon).await;
+    events.register("*.*.*").await;
+    daemon.expect(201, "POST", "machines", json!({"Name": "m1"})).await;
+    let offered = daemon.get("machines/Name:m1/actions").await;
+    assert_eq!(offered, json!([]), "its required param does not resolve yet");
+    daemon.expect(200, "POST", "machines/Name:m1/params/lamp/code", json!(CANARY)).await;
+    assert_eq!(daemon.get("machines/Name:m1/actions").await[0]["Command"], "unlock");
+    let got = daemon.expect(200, "POST", "machines/Name:m1/actions/unlock", json!({})).await;
+    assert_eq!(got, json!({"length": CANARY.len(), "sealed": true}));
+    let given =
+        daemon.call("POST", "/api/v3/machines/Name:m1/actions/unlock", json!({"lamp/code": CANARY})).await;
+    refused(
+        &given,
+        400,
+        "INVOKE",
+        &["Action unlock cannot be passed secure parameter lamp/code via the API"],
+    );
+
+    // A param of the plugin itself: it is stopped and started, and then knows it.
+    daemon.expect(200, "POST", "plugins/lamp/params/lamp/code", json!(CANARY)).await;
+    let settings = daemon.expect(200, "POST", "system/actions/settings", json!({})).await;
+    assert_eq!(settings, json!({"names": ["Name", "lamp/code", "lamp/count"], "length": CANARY.len()}));
+
+    daemon.expect(204, "POST", "events", json!({"Type": "the", "Action": "end", "Key": "x"})).await;
+    loop {
+        let event = events.next().await;
+        assert!(!event.to_string().contains(CANARY), "{event}");
+        if event["Type"] == "the" {
+            break;
+        }
+    }
+    assert!(!daemon.get("logs").await.to_string().contains(CANARY));
+    assert!(!daemon.log().contains(CANARY));
+    for process in std::fs::read_dir("/proc").unwrap().filter_map(Result::ok) {
+        for file in ["cmdline", "environ"] {
+            let text = std::fs::read(process.path().join(file)).unwrap_or_default();
+            assert!(!text.windows(CANARY.len()).any(|w| w == CANARY.as_bytes()), "{:?}", process.path());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_of_the_plugin_keeps_its_code() {
+    let daemon = builder().start();
+    let got = daemon.call("POST", "/api/v3/system/actions/fail", json!({})).await;
+    assert_eq!((got.status, &got.json()["Messages"]), (418, &json!(["I am a lamp"])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publisher_hears_everything() {
+    let daemon = builder().start();
+    daemon.wait_plugin("lamp").await;
+    daemon.expect(201, "POST", "profiles", json!({"Name": "hall"})).await;
+    daemon.expect(204, "POST", "events", json!({"Type": "door", "Action": "opens", "Key": "front"})).await;
+    let heard = daemon.wait_for("plugin-apis/lamp/seen", |a| a.text().contains("door.opens.front")).await;
+    assert!(heard.text().contains("profiles.create.hall"), "{}", heard.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_are_passed_through_as_they_are() {
+    let daemon = builder().start();
+    daemon.wait_plugin("lamp").await;
+    for prefix in ["/plugin-apis", "/api/v3/plugin-apis"] {
+        for method in ["GET", "POST", "DELETE", "PUT"] {
+            let path = format!("{prefix}/lamp/mirror/a%2Fb?x=1&y=%20");
+            let got = answer(daemon.request(method, &path).body("body")).await;
+            assert_eq!(got.status, 200, "{}", got.text());
+            assert!(got.text().ends_with("/mirror/a%2Fb?x=1&y=%20 body"), "{}", got.text());
+        }
+        let nobody = daemon.call("GET", &format!("{prefix}/nobody/x"), Value::Null).await;
+        assert_eq!((nobody.status, &nobody.json()["Type"]), (404, &json!("GET")));
+        assert_eq!(answer(daemon.anonymous("GET", &format!("{prefix}/lamp/seen"))).await.status, 401);
+    }
+    let large = vec![b'x'; 8 << 20];
+    let got = answer(daemon.request("POST", "/plugin-apis/lamp/seen").body(large)).await;
+    assert!(got.status == 405 || got.status == 413, "{}", got.status);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plugins_outlive_a_restart_of_the_daemon_as_objects_and_never_as_processes() {
+    let base = tempfile::tempdir_in("/tmp").unwrap();
+    let daemon = builder().base(base.path()).start();
+    daemon.wait_plugin("lamp").await;
+    assert!(processes_under(base.path()).iter().any(|p| p.contains("listen")));
+    daemon.kill9();
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(2);
+    while processes_under(base.path()).iter().any(|p| p.contains("listen")) {
+        assert!(std::time::Instant::now() < end, "{:?}", processes_under(base.path()));
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let daemon = builder().base(base.path()).start();
+    daemon.wait_plugin("lamp").await;
+    let settings = daemon.expect(200, "POST", "system/actions/settings", json!({})).await;
+    assert_eq!(settings["names"], json!(["Name", "lamp/count"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_secrets_restart_plugins_with_tokens_that_hold() {
+    let daemon = builder().plugin("incrementer").start();
+    daemon.wait_plugin("lamp").await;
+    daemon.expect(201, "POST", "plugins", json!({"Name": "incr", "Provider": "incrementer"})).await;
+    daemon.wait_plugin("incr").await;
+    daemon.expect(201, "POST", "machines", json!({"Name": "m1"})).await;
+    let mut events = EventSocket::connect(&daemon).await;
+    events.register("plugins.configed.incr").await;
+    daemon.expect(201, "POST", "prefs", json!({"baseTokenSecret": "0123456789abcdef0123456789abcdef"})).await;
+    assert_eq!(events.next().await["Action"], "configed");
+    // The plugin calls the API with its new token.
+    assert_eq!(daemon.expect(200, "POST", "machines/Name:m1/actions/increment", json!({})).await, json!(1));
+}
