@@ -47,6 +47,10 @@ fn credentials_come_in_many_ways_and_are_never_shown() {
     assert!(!format!("{ran:?}").contains("canary-77") && !ran.hints().is_empty(), "{ran:#?}");
     let ran = far(&["--token", "canary-78"]).fails(5);
     assert!(!format!("{ran:?}").contains("canary-78"), "{ran:#?}");
+    // Meant for RS_ENDPOINT: the local socket knows its caller.
+    Drp::on(&daemon, ["machines", "list"]).env("RS_TOKEN", "stale").env("RS_KEY", "a:b").ok();
+    let ran = Drp::on(&daemon, ["machines", "list", "--token", "stale"]).fails(2);
+    assert!(ran.hints().contains("--endpoint"), "{ran:#?}");
     // No terminal to ask on.
     let ran = far(&["-U", "jane"]).fails(2);
     assert!(ran.hints().contains("--password-file"), "{ran:#?}");

@@ -114,7 +114,10 @@ async fn killed_under_load_it_loses_no_acknowledged_write_and_leaves_no_orphan()
     let lost: Vec<_> = expected.difference(&found).collect();
     assert!(lost.is_empty(), "{} of {} acknowledged machines are gone: {lost:?}", lost.len(), expected.len());
     let stored = daemon.get("machines/Name:counter/params/incrementer%2Fdefault").await;
-    assert!(stored.as_u64().unwrap_or_default() >= counted, "counter acknowledged {counted}, stored {stored}");
+    assert!(
+        stored.as_u64().unwrap_or_default() >= counted,
+        "counter acknowledged {counted}, stored {stored}"
+    );
     assert!(expected.len() > 1, "the writers wrote nothing, so nothing was shown");
     drop(daemon);
     nothing_left(base).await;

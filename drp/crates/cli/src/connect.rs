@@ -1,10 +1,10 @@
 //! Which daemon to talk to, as whom, and which certificate to believe.
 
 use crate::grammar::Globals;
-use crate::{Failure, input};
+use crate::{Exit, Failure, input};
 use drp_client::{Builder, Client, Credentials, Trust};
 use drp_protocol::Secret;
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -42,6 +42,9 @@ pub(crate) fn place(globals: &Globals) -> Place {
         return Place::Url(url.clone());
     }
     let named = globals.socket.is_some() || globals.base_root.is_some();
+    if !named && with_credentials(globals) {
+        return Place::Url(variable("RS_ENDPOINT").unwrap_or_else(|| ENDPOINT.into()));
+    }
     let url = variable("RS_ENDPOINT");
     let path = socket(globals);
     match url {
@@ -50,6 +53,12 @@ pub(crate) fn place(globals: &Globals) -> Place {
         _ if named || path.exists() => Place::Socket(path),
         _ => Place::Url(ENDPOINT.into()),
     }
+}
+
+/// Somebody wants to be somebody else than the caller.
+fn with_credentials(globals: &Globals) -> bool {
+    let Globals { user, password, password_file, token, token_file, .. } = globals;
+    user.is_some() || password.is_some() || token.is_some() || password_file.is_some() || token_file.is_some()
 }
 
 /// The client for these arguments. Nothing is sent yet.
@@ -61,18 +70,26 @@ pub(crate) fn client(globals: &Globals) -> Result<Client, Failure> {
     if let Some(seconds) = globals.timeout {
         builder = builder.timeout(Duration::from_secs(seconds));
     }
-    builder = match place(globals) {
-        Place::Socket(path) => builder.socket(path),
+    // The local socket knows the caller by its uid. Credentials in the environment are meant for RS_ENDPOINT.
+    let (builder, environment) = match place(globals) {
+        Place::Socket(_) if with_credentials(globals) => {
+            return Err(Failure::usage(
+                "the local socket takes no credentials: it knows the caller by its uid",
+            )
+            .hint("name the daemon's URL with --endpoint to be another user"));
+        }
+        Place::Socket(path) => (builder.socket(path), false),
         Place::Url(url) => {
             let trust = trust(globals, &url)?;
-            builder.endpoint(url).trust(trust)
+            (builder.endpoint(url).trust(trust), true)
         }
     };
-    Ok(authenticate(builder, globals)?.build()?)
+    Ok(authenticate(builder, globals, environment)?.build()?)
 }
 
-fn authenticate(builder: Builder, globals: &Globals) -> Result<Builder, Failure> {
-    if let Some(token) = token(globals)? {
+fn authenticate(builder: Builder, globals: &Globals, environment: bool) -> Result<Builder, Failure> {
+    let variable = |name: &str| if environment { variable(name) } else { None };
+    if let Some(token) = token(globals, &variable)? {
         return Ok(builder.token(token));
     }
     let password = match (&globals.password, &globals.password_file) {
@@ -103,7 +120,7 @@ fn authenticate(builder: Builder, globals: &Globals) -> Result<Builder, Failure>
     Ok(builder.credentials(Credentials::Login { user, password }))
 }
 
-fn token(globals: &Globals) -> Result<Option<Secret>, Failure> {
+fn token(globals: &Globals, variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Secret>, Failure> {
     if let Some(token) = &globals.token {
         return Ok(Some(Secret::new(token.clone())));
     }
@@ -135,7 +152,8 @@ fn trust(globals: &Globals, url: &str) -> Result<Trust, Failure> {
     Ok(Trust::Nothing)
 }
 
-/// Asks on the terminal, without showing what is typed.
+/// Asks on the terminal, without showing what is typed. Signals from the keyboard are taken as characters
+/// meanwhile, so that an interrupted question never leaves the terminal blind.
 pub(crate) fn ask(question: &str) -> Result<Secret, Failure> {
     use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
     let stdin = std::io::stdin();
@@ -147,21 +165,55 @@ pub(crate) fn ask(question: &str) -> Result<Secret, Failure> {
     let _ = write!(std::io::stderr(), "{question}");
     let shown = tcgetattr(&stdin).map_err(|e| trouble(&e.into()))?;
     let mut hidden = shown.clone();
-    hidden.local_flags.remove(LocalFlags::ECHO);
+    hidden.local_flags.remove(LocalFlags::ECHO | LocalFlags::ICANON | LocalFlags::ISIG);
     tcsetattr(&stdin, SetArg::TCSANOW, &hidden).map_err(|e| trouble(&e.into()))?;
-    let mut line = String::new();
-    let read = stdin.lock().read_line(&mut line);
+    let typed = read_typed(&mut stdin.lock());
     let _ = tcsetattr(&stdin, SetArg::TCSANOW, &shown);
     let _ = writeln!(std::io::stderr());
-    read.map_err(|e| trouble(&e))?;
-    let line = Secret::new(line);
-    Ok(Secret::new(line.expose().trim_end_matches(['\n', '\r']).to_owned()))
+    let typed = typed.map_err(|e| trouble(&e))?;
+    typed.ok_or_else(|| Failure::new(Exit::Interrupted, "interrupted"))
+}
+
+/// A line as it is typed, with Backspace and Ctrl-U; `None` on Ctrl-C.
+fn read_typed(from: &mut impl Read) -> std::io::Result<Option<Secret>> {
+    const INTERRUPT: u8 = 3;
+    const END: u8 = 4;
+    const BACKSPACE: [u8; 2] = [8, 127];
+    const KILL: u8 = 21;
+    let mut bytes = Vec::new();
+    let mut byte = [0];
+    loop {
+        if from.read(&mut byte)? == 0 {
+            break;
+        }
+        match byte[0] {
+            b'\n' | b'\r' | END => break,
+            INTERRUPT => return Ok(None),
+            KILL => bytes.clear(),
+            b if BACKSPACE.contains(&b) => {
+                // A whole character, whose further bytes all begin with the bits 10.
+                while bytes.pop().is_some_and(|b| b & 0xc0 == 0x80) {}
+            }
+            b => bytes.push(b),
+        }
+    }
+    let text = String::from_utf8(bytes).map_err(|_| std::io::Error::other("what was typed is not UTF-8"))?;
+    Ok(Some(Secret::new(text)))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Place, place};
+    use super::{Place, place, read_typed};
     use crate::grammar::Globals;
+
+    #[test]
+    fn typing_can_be_corrected_and_interrupted() {
+        let typed = |bytes: &[u8]| read_typed(&mut &bytes[..]).unwrap().map(|s| s.expose().clone());
+        assert_eq!(typed("abü\u{7f}c\nrest".as_bytes()), Some("abc".into()));
+        assert_eq!(typed(b"wrong\x15right\r"), Some("right".into()));
+        assert_eq!(typed(b"abc\x03"), None);
+        assert_eq!(typed(b""), Some(String::new()));
+    }
 
     #[test]
     fn a_named_base_root_means_its_socket() {
@@ -169,5 +221,7 @@ mod tests {
         assert_eq!(place(&globals), Place::Socket("/nonexistent/drp.sock".into()));
         let globals = Globals { endpoint: Some("https://x".into()), ..globals };
         assert_eq!(place(&globals), Place::Url("https://x".into()));
+        let globals = Globals { user: Some("jane".into()), ..Globals::default() };
+        assert!(matches!(place(&globals), Place::Url(_)), "a socket knows its caller and no one else");
     }
 }

@@ -25,7 +25,6 @@ pub(crate) use serve::ServeArgs;
     subcommand_required = true,
     arg_required_else_help = true,
     allow_external_subcommands = true,
-    disable_help_subcommand = true,
     after_help = "Words that are not listed run a program `drp-WORD` found beside drp or on PATH, or are taken as an \
                   object type that a plugin added."
 )]

@@ -20,8 +20,11 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
         "RS_ENDPOINT",
         "URL of a daemon, as `--endpoint`; a base root or socket that is named wins when it is there",
     ),
-    ("RS_KEY", "`user:password` to log in with"),
-    ("RS_TOKEN", "token to use, as `--token`"),
+    (
+        "RS_KEY",
+        "`user:password` to log in with; not used on a local socket, which knows the caller by its uid",
+    ),
+    ("RS_TOKEN", "token to use, as `--token`; not used on a local socket"),
     ("NO_COLOR", "no colour, when it is set and not empty (no-color.org)"),
     ("PATH", "where programs `drp-WORD` are looked for; relative parts are ignored"),
 ];
@@ -69,7 +72,7 @@ pub fn cli() -> String {
     );
     let _ = writeln!(page, "```text\n{}\n```\n", plain(&command.render_long_help()));
     let types: Vec<&str> = crate::types::TYPES.iter().map(|t| t.prefix).collect();
-    for top in command.get_subcommands().filter(|c| !c.is_hide_set()) {
+    for top in command.get_subcommands().filter(|c| c.get_name() != "help") {
         let name = top.get_name();
         let _ = writeln!(page, "## drp {name}\n\n{}\n", about(top));
         if types.contains(&name) && name != "machines" {
@@ -85,7 +88,7 @@ pub fn cli() -> String {
             continue;
         }
         arguments(&mut page, top);
-        for verb in top.get_subcommands() {
+        for verb in top.get_subcommands().filter(|c| c.get_name() != "help") {
             section(&mut page, &format!("drp {name}"), verb);
         }
     }
