@@ -7,6 +7,7 @@ mod ipmi_sim;
 mod login;
 mod pyghmi;
 mod sim_program;
+mod slow_network;
 mod tools;
 mod vm;
 

@@ -45,7 +45,7 @@ pub(super) async fn open(target: &Target, timeouts: Timeouts) -> Result<Session,
     for peer in all {
         let share = deadline.saturating_duration_since(Instant::now()) / left.max(1);
         left = left.saturating_sub(1);
-        match at(peer, target, timeouts, Instant::now() + share).await {
+        match twice(peer, target, timeouts, Instant::now() + share).await {
             // Nobody there: the name may have another address. Any other answer is an answer.
             Err(e @ (Error::Unreachable { .. } | Error::Silent { step: OPEN, .. })) if left > 0 => {
                 last = Some(e)
@@ -54,6 +54,40 @@ pub(super) async fn open(target: &Target, timeouts: Timeouts) -> Result<Session,
         }
     }
     Err(last.unwrap_or(Error::BadTarget { what: "the BMC address is empty".into() }))
+}
+
+/// Opens a session with one address; a second time when the first try ends in a doubt that repetitions may have made.
+///
+/// A BMC that gets a step of the handshake twice may answer the second one with new numbers and forget the first
+/// (pyghmi does): then the codes do not match although the password does. Nobody shall be told that the password is
+/// wrong because the network is slow, so the second try waits much longer before it repeats anything.
+async fn twice(
+    peer: SocketAddr,
+    target: &Target,
+    timeouts: Timeouts,
+    deadline: Instant,
+) -> Result<Session, Error> {
+    let wire = Arc::new(Wire::open(peer).await?);
+    let first = at(&wire, target, timeouts, deadline).await;
+    let doubtful = match &first {
+        Err(Error::NotOpened { .. }) => true,
+        Err(Error::Refused { reason, .. }) => match reason {
+            Refusal::Password | Refusal::BmcKey => true,
+            Refusal::Status(status) => *status == RakpStatus::INVALID_INTEGRITY_CHECK,
+            Refusal::Privilege(_) => false,
+        },
+        _ => false,
+    };
+    if !doubtful || wire.counters().repeated == 0 {
+        return first;
+    }
+    tracing::debug!(%peer, "the handshake failed after repetitions; once more, with more patience");
+    let patient = Timeouts { retransmit: timeouts.retransmit * 8, ..timeouts };
+    match at(&Arc::new(Wire::open(peer).await?), target, patient, deadline).await {
+        // It said no the first time, and nothing the second time.
+        Err(Error::Silent { .. }) => first,
+        other => other,
+    }
 }
 
 /// Turns a status of the handshake into the error it means.
@@ -80,15 +114,15 @@ fn refusal(peer: SocketAddr, target: &Target, step: &'static str, status: RakpSt
 }
 
 async fn at(
-    peer: SocketAddr,
+    wire: &Arc<Wire>,
     target: &Target,
     timeouts: Timeouts,
     deadline: Instant,
 ) -> Result<Session, Error> {
-    let wire = Wire::open(peer).await?;
+    let peer = wire.peer;
     let [tag] = random()?;
     let console_id = u32::from_le_bytes(random()?) | 1;
-    let bmc_id = ask_for_room(&wire, target, &timeouts, deadline, (tag, console_id)).await?;
+    let bmc_id = ask_for_room(wire, target, &timeouts, deadline, (tag, console_id)).await?;
     let mut exchange = Exchange {
         suite: target.suite,
         console_id,
@@ -99,7 +133,7 @@ async fn at(
         role: NAME_ONLY_LOOKUP | target.privilege.id(),
         user: target.user.clone().into_bytes(),
     };
-    let rakp2 = prove_bmc(&wire, target, &timeouts, deadline, (tag.wrapping_add(1), &exchange)).await?;
+    let rakp2 = prove_bmc(wire, target, &timeouts, deadline, (tag.wrapping_add(1), &exchange)).await?;
     exchange.bmc_random = rakp2.bmc_random;
     exchange.guid = rakp2.guid;
     let password = target.password.expose().as_bytes();
@@ -116,7 +150,7 @@ async fn at(
     // From here the keys are known: from the next message on, dropping the channel closes the session.
     let keys = exchange.keys(password, target.kg.as_ref().map(|kg| kg.expose().as_slice()));
     let icv = exchange.rakp4(&keys);
-    let channel = Channel::new(Arc::new(wire), Arc::new(keys), console_id, bmc_id);
+    let channel = Channel::new(Arc::clone(wire), Arc::new(keys), console_id, bmc_id);
     let message = Rakp3 {
         tag: tag.wrapping_add(2),
         status: RakpStatus::OK,
