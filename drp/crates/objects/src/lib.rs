@@ -4,6 +4,27 @@
 //! Everything that callers need hangs on [`Objects`], a cheap handle. Reads answer from memory and do not block;
 //! writes are `async` and return when the change is durable, applied and published. Every error at this edge is a
 //! [`drp_protocol::Error`] with the code, type and text that clients of the API know.
+//!
+//! ```
+//! use drp_objects::{Delivery, ListQuery, Objects, Options, Principal};
+//! use serde_json::json;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let store = drp_store::open("memory:///", drp_store::Options::default())?;
+//! let objects = Objects::open(store, Options::default()).await?;
+//! let mut events = objects.events().subscribe();
+//!
+//! let me = Principal::full("user:me");
+//! objects.create(&me, "machines", json!({"Name": "rack1-node1", "Params": {"rack": 1}})).await?;
+//!
+//! let query = ListQuery::parse([("Name", "Re(^rack1-)"), ("slim", "Meta,Params")])?;
+//! assert_eq!(objects.list(&me, "machines", &query)?.filtered, 1);
+//! let Some(Delivery::Event(event)) = events.next().await else { return Err("no event".into()) };
+//! assert_eq!((event.kind(), event.action()), ("machines", "create"));
+//! # Ok(())
+//! # }
+//! ```
 
 mod actions;
 mod auth;
