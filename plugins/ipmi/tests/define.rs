@@ -67,3 +67,22 @@ async fn the_definition_keeps_what_users_of_digital_rebar_know() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_documentation_names_every_action_param_and_error() {
+    let page = include_str!("../../../docs/plugins/ipmi.md");
+    let provider = define(IPMI).await.unwrap();
+    for action in &provider.available_actions {
+        assert!(page.contains(&format!("`{}`", action.command)), "{} is not documented", action.command);
+        for param in &action.optional_params {
+            let other_driver = ["racadm", "redfish", "lpar"].iter().any(|driver| param.contains(driver));
+            assert!(other_driver || page.contains(param), "{param} is not documented");
+        }
+    }
+    let kinds = include_str!("../../lib/bmc/src/error.rs");
+    for word in kinds.split("=> \"").skip(1).filter_map(|rest| rest.split('"').next()) {
+        if word.chars().all(|c| c.is_ascii_uppercase() || c == '_') {
+            assert!(page.contains(&format!("`{word}`")), "error type {word} is not documented");
+        }
+    }
+}

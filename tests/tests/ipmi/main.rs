@@ -3,6 +3,7 @@
 
 mod at_most_once;
 mod canary;
+mod daemon;
 mod errors;
 mod peers;
 mod rig;

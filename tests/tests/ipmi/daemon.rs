@@ -1,0 +1,152 @@
+//! The whole path: REST and the command line → daemon → ipmi plugin → BMC → machine.
+
+use crate::rig::{PASSWORD, USER, simulator};
+use drp_tests::daemon::{Daemon, answer, binary};
+use drp_tests::peers::{IpmiSim, wait_until};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// A daemon with the plugin, and a machine whose BMC listens on that port.
+async fn with_machine(port: u16) -> Daemon {
+    let daemon = Daemon::builder().plugin("ipmi").start();
+    daemon.wait_plugin("ipmi").await;
+    let machine = json!({"Name": "node-1", "Params": {
+        "ipmi/address": "127.0.0.1", "ipmi/username": USER, "ipmi/port-ipmitool": port, "ipmi/verify-timeout": 30,
+    }});
+    daemon.expect(201, "POST", "machines", machine).await;
+    // Without a password the machine has no power actions, and the daemon says why.
+    let refused = daemon.expect(400, "POST", "machines/Name:node-1/actions/poweron", json!({})).await;
+    assert!(refused.to_string().contains("Missing Parameter ipmi/password"), "{refused}");
+    let stored =
+        daemon.expect(200, "POST", "machines/Name:node-1/params/ipmi/password", json!(PASSWORD)).await;
+    assert!(!stored.to_string().contains(PASSWORD), "the daemon answers with the sealed value");
+    daemon
+}
+
+async fn act(daemon: &Daemon, verb: &str) -> Value {
+    let path = format!("/api/v3/machines/Name:node-1/actions/{verb}");
+    let request = daemon.request("POST", &path).json(&json!({})).timeout(Duration::from_secs(120));
+    let done = answer(request).await;
+    assert_eq!(done.status, 200, "{verb}: {}\n{}", done.text(), daemon.log());
+    done.json()
+}
+
+/// `drp` with the daemon's local socket.
+fn drp(daemon: &Daemon, words: &[&str]) -> (i32, String, String) {
+    let mut command = Command::new(binary("drp"));
+    command.arg("--base-root").arg(daemon.base()).args(words).env_remove("RS_ENDPOINT");
+    let output = command.stdin(std::process::Stdio::null()).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_machine_boots_from_the_network_through_drp() {
+    // What its iPXE fetches; 10.0.2.2 is the host's loopback, seen from the machine.
+    let fetched = Arc::new(AtomicUsize::new(0));
+    let count = fetched.clone();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://10.0.2.2:{}/boot.ipxe", listener.local_addr().unwrap().port());
+    let script = move || {
+        count.fetch_add(1, Ordering::SeqCst);
+        std::future::ready("#!ipxe\necho fetched\nsleep 600\n")
+    };
+    let files = axum::Router::new().route("/boot.ipxe", axum::routing::get(script));
+    tokio::spawn(axum::serve(listener, files).into_future());
+
+    let Some(bmc) = IpmiSim::start_vm(Some(&url)) else { return };
+    let daemon = with_machine(bmc.port()).await;
+    assert_eq!(act(&daemon, "powerstatus").await["state"], "off");
+    assert_eq!(act(&daemon, "nextbootpxe").await["verified"], true);
+    let on = act(&daemon, "poweron").await;
+    assert_eq!((&on["state"], &on["verified"]), (&json!("on"), &json!(true)));
+    assert!(bmc.vm_pid().is_some(), "QEMU runs");
+    let booted = wait_until(Duration::from_secs(60), || fetched.load(Ordering::SeqCst) > 0);
+    assert!(booted, "the machine's iPXE did not fetch its script");
+    let off = act(&daemon, "poweroff").await;
+    assert_eq!((&off["state"], &off["verified"]), (&json!("off"), &json!(true)));
+    assert!(wait_until(Duration::from_secs(5), || bmc.vm_pid().is_none()), "QEMU is gone");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_shows_results_and_errors() {
+    let bmc = simulator(|_| {}).await;
+    let daemon = with_machine(bmc.address().port()).await;
+    let (code, out, err) =
+        drp(&daemon, &["machines", "runaction", "Name:node-1", "poweron", "--format", "json"]);
+    assert_eq!(code, 0, "{out}{err}");
+    let on: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&on["state"], &on["verified"]), (&json!("on"), &json!(true)));
+    assert!(bmc.power());
+    let (code, out, _) = drp(&daemon, &["machines", "actions", "Name:node-1"]);
+    assert!(code == 0 && out.contains("powersoft"), "{out}");
+    daemon.expect(200, "POST", "machines/Name:node-1/params/ipmi/password", json!("wrong-canary")).await;
+    let (code, out, err) = drp(&daemon, &["machines", "runaction", "Name:node-1", "poweroff"]);
+    assert_ne!(code, 0);
+    let shown = format!("{out}{err}");
+    assert!(shown.contains("refused the credentials") && shown.contains("What to do"), "{shown}");
+    assert!(!shown.contains("wrong-canary"), "{shown}");
+    let (code, _, err) = drp(&daemon, &["machines", "runaction", "Name:node-1", "poweroff"]);
+    assert!(code != 0 && err.contains("were not tried again"), "{err}");
+    assert_eq!(bmc.counts().opens, 2, "one good login, one refused");
+    // Stopping the daemon closes the session.
+    let (status, _) = daemon.stop();
+    assert!(status.success());
+    assert_eq!(bmc.active_sessions(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_left_anywhere_by_daemon_and_plugin() {
+    let bmc = simulator(|_| {}).await;
+    let daemon = with_machine(bmc.address().port()).await;
+    let mut seen = String::new();
+    for verb in
+        ["powerstatus", "poweron", "nextbootpxe", "identify", "bmcinfo", "powerplan", "powersoft", "unlock"]
+    {
+        seen.push_str(&act(&daemon, verb).await.to_string());
+    }
+    let odd = json!({"ipmi/timeout": "long"});
+    seen.push_str(&daemon.expect(400, "POST", "machines/Name:node-1/actions/poweron", odd).await.to_string());
+    let smuggled = json!({"ipmi/password": PASSWORD});
+    let refused = daemon.expect(400, "POST", "machines/Name:node-1/actions/poweron", smuggled).await;
+    assert!(refused.to_string().contains("cannot be passed secure parameter"), "{refused}");
+    seen.push_str(&refused.to_string());
+    for path in
+        ["machines/Name:node-1", "machines/Name:node-1?aggregate=true", "plugins/ipmi", "logs", "machines"]
+    {
+        seen.push_str(&daemon.get(path).await.to_string());
+    }
+    let under = daemon.base().to_owned();
+    for process in drp_tests::daemon::processes_under(&under) {
+        let pid = process.split(' ').next().unwrap();
+        seen.push_str(&process);
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        seen.push_str(&String::from_utf8_lossy(&environment));
+    }
+    seen.push_str(&daemon.log());
+    scan(&under, &mut seen);
+    assert!(seen.contains("powerstatus") && seen.contains("ipmi/address"), "the scan sees logs and objects");
+    assert!(!seen.contains(PASSWORD), "…{}…", around(&seen, PASSWORD));
+}
+
+/// Everything in files below a folder, the store included.
+fn scan(dir: &Path, into: &mut String) {
+    for entry in std::fs::read_dir(dir).unwrap().flatten() {
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
+            scan(&entry.path(), into);
+        } else if kind.is_file() && !entry.path().starts_with(dir.join("plugins")) {
+            into.push_str(&String::from_utf8_lossy(&std::fs::read(entry.path()).unwrap_or_default()));
+        }
+    }
+}
+
+fn around(text: &str, needle: &str) -> String {
+    let at = text.find(needle).unwrap_or(0);
+    let from = (at.saturating_sub(300)..=at).find(|i| text.is_char_boundary(*i)).unwrap_or(at);
+    text[from..at].to_owned()
+}
