@@ -210,6 +210,21 @@ fn busy_is_said_and_may_be_tried_again() {
 }
 
 #[test]
+fn a_bmc_that_recognises_repetitions_is_asked_anew_for_what_may_be_repeated() {
+    run(async {
+        let bmc = simulator().await;
+        let mut s = connect(bmc.address(), Suite17).await;
+        bmc.set_faults([Rule::new(On::AnyCommand, Effect::Completion { code: 0xcf }).times(2)]);
+        assert_eq!(s.device_id().await.map_err(|e| e.to_string()).map(|d| d.id).ok(), None);
+        bmc.set_faults([Rule::new(On::AnyCommand, Effect::Completion { code: 0xcf }).times(1)]);
+        assert_eq!(s.device_id().await.unwrap().id, 0x20);
+        bmc.set_faults([Rule::new(CONTROL, Effect::Completion { code: 0xcf }).times(1)]);
+        let e = s.chassis_control(ChassisControl::SoftShutdown).await.unwrap_err();
+        assert!(e.maybe_done() && !e.ends_session(), "{e:?}");
+    });
+}
+
+#[test]
 fn every_completion_code_is_words() {
     run(async {
         let bmc = simulator().await;

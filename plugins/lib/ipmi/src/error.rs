@@ -204,11 +204,45 @@ impl Error {
 
     /// Whether the command may have been carried out although the call failed.
     pub const fn maybe_done(&self) -> bool {
-        matches!(self, Self::Unreachable { maybe_done: true, .. } | Self::Silent { maybe_done: true, .. })
+        match self {
+            Self::Unreachable { maybe_done, .. } | Self::Silent { maybe_done, .. } => *maybe_done,
+            // Timeout while processing; response could not be provided; duplicated request.
+            Self::Completion { code, .. } => matches!(code.0, 0xc3 | 0xce | 0xcf),
+            _ => false,
+        }
     }
 
     /// Whether the session is of no more use after this error, so that the next call needs a new one.
     pub const fn ends_session(&self) -> bool {
         !matches!(self, Self::Completion { .. } | Self::Busy { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Error, Fault};
+    use crate::CompletionCode;
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    fn completion(code: u8) -> Error {
+        let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 623));
+        Error::Completion { peer, command: "hard reset", netfn: 0, cmd: 2, code: CompletionCode(code) }
+    }
+
+    #[test]
+    fn a_code_that_leaves_it_open_whether_the_command_ran_says_so() {
+        for code in 1..=255 {
+            let error = completion(code);
+            assert_eq!(error.maybe_done(), matches!(code, 0xc3 | 0xce | 0xcf), "{code:#x}");
+            assert!(!error.retry_is_safe() && error.fault() == Fault::Hardware);
+        }
+    }
+
+    #[test]
+    fn the_text_names_the_bmc_the_command_and_the_code() {
+        let text = completion(0xd4).to_string();
+        for part in ["127.0.0.1:623", "hard reset", "insufficient privilege", "0xd4"] {
+            assert!(text.contains(part), "{text}");
+        }
     }
 }

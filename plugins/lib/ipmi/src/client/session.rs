@@ -9,8 +9,8 @@ use crate::codec::message::{Request, Response};
 use crate::codec::packet::{Packet, PayloadType, encode_sealed};
 use crate::codec::window::Window;
 use crate::{
-    AuthCapabilities, BootDevice, BootFlags, ChassisControl, ChassisStatus, CipherSuite, Command, DeviceId,
-    Error, Idempotency, Identify, Privilege, SystemGuid,
+    AuthCapabilities, BootDevice, BootFlags, ChassisControl, ChassisStatus, CipherSuite, Command,
+    CompletionCode, DeviceId, Error, Idempotency, Identify, Privilege, SystemGuid,
 };
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
@@ -20,6 +20,9 @@ use tokio::time::Instant;
 
 /// How long a closing that nobody waits for goes on, and how often it is repeated.
 const CLOSE_IN_BACKGROUND: (Duration, Duration) = (Duration::from_millis(900), Duration::from_millis(300));
+
+/// "Cannot execute duplicated request": a BMC that recognises repetitions and cannot repeat its answer (Table 5-2).
+const DUPLICATED: CompletionCode = CompletionCode(0xcf);
 
 /// The authenticated part of a session: keys, ids, sequence numbers. Dropped while open, it closes the session.
 #[derive(Debug)]
@@ -269,7 +272,11 @@ impl Session {
         deadline: Instant,
     ) -> Result<Vec<u8>, Error> {
         let peer = self.peer();
-        let response = self.channel.call(command, deadline, self.timeouts.retransmit).await?;
+        let mut response = self.channel.call(command, deadline, self.timeouts.retransmit).await?;
+        if response.code == DUPLICATED && command.idempotency == Idempotency::Idempotent {
+            // It has seen our repetition and kept no answer: ask anew, under a new request sequence.
+            response = self.channel.call(command, deadline, self.timeouts.retransmit).await?;
+        }
         self.last_answer = Instant::now();
         let &Command { name, netfn, cmd, .. } = command;
         match response.code {
