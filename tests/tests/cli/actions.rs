@@ -60,6 +60,8 @@ fn actions_are_listed_and_run() {
     drp(&["typed-cows", "create", "{Id: elsie, Spotted: true, Location: Boston}"]).ok();
     assert_eq!(drp(&["typed-cows", "show", "elsie", "-F", "json"]).json()["Location"], "Boston");
     assert!(drp(&["typed-cows", "list", "Spotted=true", "-F", "table"]).ok().out.contains("elsie"));
+    // One whose name looks like a known one is not taken for a mistake.
+    assert_eq!(drp(&["cows", "list"]).json(), json!([]));
     drp(&["typed-cows", "set", "elsie", "param", "some/param", "to", "1"]).ok();
     let status = drp(&["status"]).json();
     assert_eq!(status["State"], "ready");

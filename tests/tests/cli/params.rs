@@ -64,6 +64,8 @@ fn a_secure_param_is_sealed_and_never_shown() {
     assert_eq!(drp(&["machines", "get", "Name:m1", "param", "pw", "--decode"]).json(), CANARY);
     let plan = drp(&["machines", "set", "Name:m1", "param", "pw", "to", "-", "--dry-run"]).input(CANARY).ok();
     assert!(!format!("{plan:?}").contains(CANARY), "{plan:#?}");
+    let ran = drp(&["machines", "set", "Name:m1", "param", "pw", "to", "visible"]).ok();
+    assert!(ran.err.contains("to -"), "{ran:#?}");
     // A quoted text is the same text.
     drp(&["machines", "set", "Name:m1", "param", "pw", "to", "-"]).input(&format!("\"{CANARY}\"")).ok();
     assert_eq!(drp(&["machines", "get", "Name:m1", "param", "pw", "--decode"]).json(), CANARY);

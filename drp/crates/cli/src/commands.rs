@@ -60,6 +60,16 @@ where
     })
 }
 
+/// Whether the daemon, when one answers, knows objects of this type.
+pub(crate) fn type_exists(globals: &Globals, printer: &Printer, word: &str) -> bool {
+    let mut found = false;
+    let asked = with_daemon(globals, printer, async |cx: &Context<'_>| {
+        found = cx.client.prefixes().await?.iter().any(|prefix| prefix == word);
+        Ok(())
+    });
+    asked.is_ok() && found
+}
+
 /// A verb of an object type.
 pub(crate) async fn verb(cx: &Context<'_>, prefix: &str, verb: Verb) -> Result<(), Failure> {
     match verb {

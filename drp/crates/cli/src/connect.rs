@@ -70,6 +70,10 @@ pub(crate) fn client(globals: &Globals) -> Result<Client, Failure> {
     if let Some(seconds) = globals.timeout {
         builder = builder.timeout(Duration::from_secs(seconds));
     }
+    if let Some(level) = globals.trace {
+        let token = globals.trace_token.clone().unwrap_or_else(|| format!("drp-{}", std::process::id()));
+        builder = builder.trace(level, token);
+    }
     // The local socket knows the caller by its uid. Credentials in the environment are meant for RS_ENDPOINT.
     let (builder, environment) = match place(globals) {
         Place::Socket(_) if with_credentials(globals) => {

@@ -87,6 +87,12 @@ pub(crate) struct Globals {
     /// Retry a connection that does not come about: 1, 1, 2, 3, 5 and 8 seconds later
     #[arg(long, global = true)]
     pub(crate) retry: bool,
+    /// Have the daemon log these requests at this level: trace, debug, info, warn or error
+    #[arg(long, global = true, value_name = "LEVEL", value_parser = level)]
+    pub(crate) trace: Option<drp_protocol::Level>,
+    /// Text that ties the log lines of these requests together [default: drp-<process>]
+    #[arg(long, global = true, value_name = "TEXT", requires = "trace")]
+    pub(crate) trace_token: Option<String>,
     /// Shape of the output [default: table on a terminal, json otherwise]
     #[arg(short = 'F', long, global = true, value_enum, env = "DRP_FORMAT", hide_env_values = true)]
     pub(crate) format: Option<Format>,
@@ -96,6 +102,10 @@ pub(crate) struct Globals {
     /// Print what would be sent to the daemon, and send nothing that changes anything
     #[arg(long, global = true)]
     pub(crate) dry_run: bool,
+}
+
+fn level(text: &str) -> Result<drp_protocol::Level, String> {
+    drp_protocol::Level::parse(text).ok_or_else(|| "not one of trace, debug, info, warn, error".to_owned())
 }
 
 /// The top-level commands; object types are added to them by [`command`].

@@ -89,7 +89,8 @@ fn word(globals: &Globals, words: Vec<OsString>, printer: &Printer) -> Result<()
     let known: Vec<String> = grammar.get_subcommands().map(|c| c.get_name().to_owned()).collect();
     let programs = external::words();
     let suggestion = hints::did_you_mean(&word, known.iter().chain(&programs).map(String::as_str));
-    if !looks_like_a_type || suggestion.is_some() {
+    // A misspelt word is most likely one; but a plugin may have added a type that looks like another.
+    if !looks_like_a_type || (suggestion.is_some() && !commands::type_exists(globals, printer, &word)) {
         let failure =
             Failure::usage(format!("drp has no command `{word}`, and there is no program drp-{word}"));
         return Err(failure.hint(suggestion.unwrap_or_else(|| "`drp --help` lists the commands".into())));

@@ -3,7 +3,7 @@
 use super::{Context, objects};
 use crate::grammar::{AssignArgs, ParamVerb, ReadArgs};
 use crate::{Exit, Failure, hints, input};
-use drp_client::{ParamQuery, Query};
+use drp_client::ParamQuery;
 use drp_protocol::{Param, Secret};
 use serde_json::{Value, json};
 
@@ -91,19 +91,21 @@ async fn set(cx: &Context<'_>, prefix: &str, args: &AssignArgs, only_new: bool) 
         }
     }
     if secure && !drp_protocol::SecureData::is_sealed(&value) {
+        if args.value != "-" {
+            cx.printer.warn(
+                "others on this host could see the secret on the command line: write `to -` and pipe it in",
+            );
+        }
         let json = Secret::new(value.to_string());
         objects::known(cx, prefix, id, cx.client.set_secure_param(prefix, id, name, &json).await).await?;
         cx.printer.remark(&format!("{name} is set and sealed"));
         return Ok(());
     }
-    let stored = objects::known(cx, prefix, id, cx.client.set_param(prefix, id, name, &value).await).await;
-    if definition.is_none()
-        && stored.is_ok()
-        && cx.client.list::<Value>("params", &Query::new().limit(1)).await.is_ok()
-    {
+    let stored = objects::known(cx, prefix, id, cx.client.set_param(prefix, id, name, &value).await).await?;
+    if definition.is_none() {
         cx.printer.remark(&format!("{name} is not a defined param: its value is not checked"));
     }
-    cx.printer.value(&stored?)
+    cx.printer.value(&stored)
 }
 
 /// The value: JSON or YAML; but where the schema wants a text, a plain word or number is that text.
