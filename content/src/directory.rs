@@ -1,6 +1,10 @@
 //! A bundle as a directory (wire-protocol §2.5): `<dir>/<prefix>/<escaped key>.<ext>` and `<dir>/._<Field>.meta`.
 
-use crate::{ContentError, Format, bundle, escape, kinds, meta, text, unescape};
+use crate::{
+    ContentError, Format, bundle,
+    escape::{escape, file_stem},
+    kinds, meta, text, unescape,
+};
 use drp_protocol::{Bundle, JsonMap};
 use serde_json::{Value, json};
 use std::{
@@ -107,13 +111,13 @@ pub fn write_dir(bundle: &Bundle, dir: &Path, format: Format) -> Result<(), Cont
         written.push(write(dir.join(format!("._{field}.meta")), &text)?);
     }
     for (prefix, objects) in &bundle.sections {
-        let section = dir.join(escape(prefix));
+        let section = dir.join(file_stem(prefix));
         fs::create_dir_all(&section).map_err(ContentError::io("create", &section))?;
         for (key, object) in objects {
             written.push(match raw_template(prefix, key, object) {
                 Some(contents) => write(section.join(key), contents)?,
                 None => {
-                    let path = section.join(format!("{}.{}", escape(key), format.extension()));
+                    let path = section.join(format!("{}.{}", file_stem(key), format.extension()));
                     let text = format.write(&shown(&path), object)?;
                     write(path, &text)?
                 }

@@ -18,6 +18,15 @@ pub fn escape(key: &str) -> String {
     out
 }
 
+/// The key as the name of a file that is not hidden.
+pub(crate) fn file_stem(key: &str) -> String {
+    let name = escape(key);
+    match name.strip_prefix('.') {
+        Some(rest) => format!("%2E{rest}"),
+        None => name,
+    }
+}
+
 /// The key that a file name stands for; `None` when it has a broken escape or is not UTF-8.
 #[must_use]
 pub fn unescape(name: &str) -> Option<String> {

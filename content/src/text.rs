@@ -42,16 +42,41 @@ pub(crate) fn read(file: &str, text: &str) -> Result<Value, ContentError> {
     let json = matches!(text.trim_start().as_bytes().first(), Some(b'{' | b'['));
     match serde_json::from_str(text) {
         Ok(value) if json => return Ok(value),
-        Err(e) if json && file.ends_with(".json") => {
+        // What is too deep for JSON is too deep for YAML, which takes far longer to say so.
+        Err(e) if json && (file.ends_with(".json") || e.to_string().starts_with("recursion limit")) => {
             return Err(ContentError::text(file, Some(e.line()), e.to_string()));
         }
         _ => {}
+    }
+    if let Some(line) = too_deep(text) {
+        let problem = format!("brackets are nested deeper than {DEPTH_LIMIT}");
+        return Err(ContentError::text(file, Some(line), problem));
     }
     let wrong =
         |e: &serde_yaml_ng::Error| ContentError::text(file, e.location().map(|l| l.line()), e.to_string());
     let mut value: serde_yaml_ng::Value = serde_yaml_ng::from_str(text).map_err(|e| wrong(&e))?;
     value.apply_merge().map_err(|e| wrong(&e))?;
     serde_json::to_value(value).map_err(|e| ContentError::text(file, None, e.to_string()))
+}
+
+/// Brackets that may be open at once. The YAML scanner takes time with the square of it; content needs a few dozen.
+const DEPTH_LIMIT: usize = 1000;
+
+/// The line where too many brackets are open. Quotes are not looked at: text with that many is not content either.
+fn too_deep(text: &str) -> Option<usize> {
+    let (mut depth, mut line) = (0_usize, 1);
+    for byte in text.bytes() {
+        match byte {
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b'\n' => line += 1,
+            _ => {}
+        }
+        if depth > DEPTH_LIMIT {
+            return Some(line);
+        }
+    }
+    None
 }
 
 #[cfg(test)]

@@ -26,7 +26,8 @@ pub enum SelectedEvents {}
 pub(crate) type ActionHook<P> = fn(Arc<P>, Context, Action) -> BoxFuture<'static, Result<Value, Error>>;
 pub(crate) type PublishHook<P> = fn(Arc<P>, Context, Event) -> BoxFuture<'static, Result<(), Error>>;
 #[cfg(feature = "client")]
-pub(crate) type SelectHook<P> = fn(Arc<P>, Context) -> BoxFuture<'static, Vec<String>>;
+pub(crate) type SelectHook<P> =
+    fn(Arc<crate::endpoint::Endpoint<P>>) -> BoxFuture<'static, Result<crate::events::EventTask, Error>>;
 
 /// The hooks that a definition asked for. They are functions and not trait objects, so that a plugin without
 /// a capability carries no code for it.
@@ -112,7 +113,8 @@ impl<P: Plugin> Definition<P, NoEvents> {
         let mut next = self.with_events();
         next.hooks.publish =
             Some(|plugin, ctx, event| Box::pin(async move { plugin.publish(&ctx, event).await }));
-        next.hooks.select = Some(|plugin, ctx| Box::pin(async move { plugin.select_events(&ctx).await }));
+        next.hooks.select =
+            Some(|endpoint| Box::pin(async move { crate::events::select_events(&endpoint).await }));
         next
     }
 

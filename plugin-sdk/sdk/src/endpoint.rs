@@ -91,7 +91,11 @@ impl<P: Plugin> Endpoint<P> {
         if let Some(old) = running.take() {
             old.end().await;
         }
-        *running = crate::listen::select_events(self).await?;
+        // By a function pointer, so that a plugin without a selector does not carry a WebSocket client.
+        #[cfg(feature = "client")]
+        if let Some(select) = self.hooks.select {
+            *running = Some(select(self.clone()).await?);
+        }
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Selected events over the API's WebSocket (wire-protocol §1.13, §4), and the client behind them.
 
-use crate::{Error, Plugin, context::Context, endpoint::Endpoint, scope::Scope};
+use crate::{Error, Selector, context::Context, endpoint::Endpoint, scope::Scope};
 use drp_client::{Client, ClientError, EventStream, Incoming, Trust};
 use drp_protocol::Event;
 use std::{net::IpAddr, sync::Arc};
@@ -37,17 +37,11 @@ impl EventTask {
     }
 }
 
-/// Opens the stream and registers the patterns of the selector, if the plugin has one. Answers when all are
-/// acknowledged.
-pub(crate) async fn select_events<P: Plugin>(
-    endpoint: &Arc<Endpoint<P>>,
-) -> Result<Option<EventTask>, Error> {
-    let (Some(select), Some(publish)) = (endpoint.hooks.select, endpoint.hooks.publish) else {
-        return Ok(None);
-    };
+/// Opens the stream and registers the patterns of the selector. Answers when all are acknowledged.
+pub(crate) async fn select_events<P: Selector>(endpoint: &Arc<Endpoint<P>>) -> Result<EventTask, Error> {
     let context = endpoint.context.scoped(Scope::current());
     let client = context.client().await?;
-    let patterns = select(endpoint.plugin.clone(), context.clone()).await;
+    let patterns = endpoint.plugin.select_events(&context).await;
     let failed = |what: &str, e: ClientError| Error::new(500, "plugins", format!("Unable to {what}: {e}"));
     let stream = client.events().await.map_err(|e| failed("create event stream", e))?;
     for pattern in &patterns {
@@ -60,11 +54,12 @@ pub(crate) async fn select_events<P: Plugin>(
     let task = tokio::spawn(async move {
         let deliver = |event: Event| {
             let scope = Scope { ignore_publish: true, ..Scope::fresh() };
-            (scope, publish(plugin.clone(), context.scoped(scope), event))
+            let (plugin, context) = (plugin.clone(), context.scoped(scope));
+            (scope, async move { plugin.publish(&context, event).await })
         };
         pump(stream, ended, &context, deliver).await;
     });
-    Ok(Some(EventTask { end, task }))
+    Ok(EventTask { end, task })
 }
 
 async fn pump<F>(

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 #[cfg(feature = "client")]
-pub(crate) use crate::events::{EventTask, select_events};
+pub(crate) use crate::events::EventTask;
 
 /// Answers still on their way when the plugin stops get this long.
 const DRAIN_LIMIT: Duration = Duration::from_secs(2);
@@ -37,13 +37,6 @@ impl EventTask {
     pub(crate) async fn end(self) {
         match self {}
     }
-}
-
-#[cfg(not(feature = "client"))]
-pub(crate) async fn select_events<P: Plugin>(
-    _: &Arc<Endpoint<P>>,
-) -> Result<Option<EventTask>, crate::Error> {
-    Ok(None)
 }
 
 pub(crate) fn listen<P: Plugin, E>(
