@@ -8,6 +8,10 @@ use drp_protocol::JsonMap;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
+/// Types that other objects refer to: when one comes, objects that missed it are judged anew.
+pub(crate) const REFERENCED: [&str; 8] =
+    ["bootenvs", "contexts", "profiles", "roles", "stages", "tasks", "templates", "workflows"];
+
 /// What is wrong with an object.
 #[derive(Debug, Default)]
 pub(crate) struct Report {

@@ -339,7 +339,7 @@ impl Objects {
     }
 
     /// Judges anew the writable objects whose references may have come with a layer, or, with `lost`, gone.
-    async fn reconsider(&self, lost: bool) -> Result<()> {
+    pub(crate) async fn reconsider(&self, lost: bool) -> Result<()> {
         for prefix in ["tasks", "stages", "workflows", "profiles", "bootenvs", "users", "machines"] {
             let Some(table) = self.inner.state.table(prefix) else { continue };
             for row in table.snapshot() {

@@ -154,6 +154,9 @@ impl Objects {
         let prepared = self.inner.prepare(&table, &key, object, None, Verb::Create)?;
         let created = self.inner.commit(who, &table, prepared, None, Verb::Create, turn).await?;
         self.after_param_change(prefix, &created.key).await?;
+        if crate::checks::REFERENCED.contains(&prefix) {
+            self.reconsider(false).await?;
+        }
         Ok(created)
     }
 

@@ -68,6 +68,9 @@ async fn a_layer_comes_is_replaced_and_goes() {
     assert!(objects.remove_layer("lamps").await.unwrap().is_none());
     assert_eq!(objects.get("params", "lamp/id").unwrap_err().code, 404);
     assert_eq!(objects.get("machines", &id).unwrap().map()["Available"], json!(false));
+    // A writable object of the name serves as well.
+    objects.create(&me(), "profiles", json!({"Name": "hall"})).await.unwrap();
+    assert_eq!(objects.get("machines", &id).unwrap().map()["Errors"], json!([]));
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod actions;
 mod auth;
 mod crud;
 mod events;
+mod faults;
 mod layers;
 mod lists;
 mod params;
