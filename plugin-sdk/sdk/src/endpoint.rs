@@ -144,6 +144,8 @@ async fn answer<P: Plugin>(endpoint: Arc<Endpoint<P>>, request: Request) -> Resp
         wire::ACTION if post && endpoint.hooks.action.is_some() => action(endpoint, request).await,
         wire::PUBLISH if post && endpoint.hooks.takes_all() => publish(endpoint, request).await,
         wire::STOP if post => {
+            // Read and not looked at: a daemon that still writes when the answer comes would miss it.
+            let _ = to_bytes(request.into_body(), BODY_LIMIT).await;
             endpoint.stop().await;
             // The server finishes this answer before it ends, so the daemon sees it.
             endpoint.quit.cancel();

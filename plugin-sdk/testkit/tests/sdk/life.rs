@@ -58,6 +58,24 @@ async fn stop_cancels_what_runs_and_answers_before_the_end() {
 }
 
 #[tokio::test]
+async fn a_stop_that_is_written_slowly_is_answered() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let daemon = FakeDaemon::start().await.unwrap();
+    let mut plugin = configured(&daemon).await;
+    let mut stream = tokio::net::UnixStream::connect(plugin.socket()).await.unwrap();
+    stream
+        .write_all(b"POST /api-plugin/v4/stop HTTP/1.1\r\nHost: unix\r\nContent-Length: 4\r\n\r\n")
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    stream.write_all(b"null").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(plugin.ended().await.unwrap().success());
+}
+
+#[tokio::test]
 async fn a_stop_hook_that_takes_too_long_is_left_behind() {
     let daemon = FakeDaemon::start().await.unwrap();
     let mut plugin = launch(&daemon).await;
