@@ -4,6 +4,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -33,6 +34,7 @@ pub struct Builder {
     env: Vec<(String, String)>,
     base: Option<PathBuf>,
     own_password: bool,
+    uid: Option<u32>,
 }
 
 impl Builder {
@@ -78,6 +80,13 @@ impl Builder {
         self
     }
 
+    /// Runs the daemon as another user, who gets the base root; only root can do that.
+    #[must_use]
+    pub fn uid(mut self, uid: u32) -> Self {
+        self.uid = Some(uid);
+        self
+    }
+
     /// Starts the daemon and waits until it is ready; panics with its log when it does not get there.
     #[must_use]
     pub fn start(self) -> Daemon {
@@ -113,6 +122,12 @@ impl Builder {
         }
         if !self.own_password {
             command.arg("--well-known-password");
+        }
+        if let Some(uid) = self.uid {
+            for path in [&base, &plugins] {
+                std::os::unix::fs::chown(path, Some(uid), Some(uid)).expect("give the base root away");
+            }
+            command.uid(uid).gid(uid);
         }
         command.args(&self.args).envs(self.env.iter().cloned());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -329,6 +344,11 @@ impl Daemon {
         self.wait_for("logs", |a| a.text().contains(&format!("plugin {name} configured"))).await;
         assert_eq!(plugin["PluginErrors"], serde_json::json!([]), "{provider}");
         plugin
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.pid()), signal).expect("signal");
     }
 
     /// Kills it as a crash would.

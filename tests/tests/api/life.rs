@@ -1,9 +1,11 @@
 //! Starting, stopping, starting again.
 
-use drp_tests::daemon::{Daemon, answer};
+use drp_tests::daemon::{Daemon, answer, processes_under};
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -74,4 +76,25 @@ async fn a_request_under_way_ends_before_the_daemon_does() {
     let stopping = tokio::task::spawn_blocking(move || daemon.stop());
     assert_eq!(poll.await.unwrap().status, 304);
     assert!(stopping.await.unwrap().0.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_ends_a_stop_that_takes_too_long() {
+    let daemon = Daemon::builder().plugin("stress").start();
+    let plugin = json!({"Name": "slow", "Provider": "stress", "Params": {"stress/stop": "hang"}});
+    daemon.expect(201, "POST", "plugins", plugin).await;
+    daemon.wait_plugin("slow").await;
+    let base = daemon.base().to_owned();
+    daemon.signal(Signal::SIGINT);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let began = Instant::now();
+    let (status, log) = tokio::task::spawn_blocking(move || daemon.stop()).await.unwrap();
+    assert!(status.success(), "{log}");
+    assert!(log.contains("told again to stop"), "{log}");
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    let end = Instant::now() + Duration::from_secs(2);
+    while !processes_under(&base).is_empty() {
+        assert!(Instant::now() < end, "{:?}", processes_under(&base));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

@@ -77,9 +77,10 @@ async fn bad_uploads_are_refused() {
     };
     let octets = "application/octet-stream";
     assert_eq!(upload("lamp", "application/json", "{}").await.status, 415);
-    assert_eq!(upload("lamp", octets, "").await.status, 400);
+    let empty = upload("lamp", octets, "").await;
+    assert_eq!(empty.status, 400, "{}", empty.text());
     let script = upload("lamp", octets, "#!/bin/sh\nexit 3\n").await;
-    assert_eq!(script.status, 400);
+    assert_eq!(script.status, 400, "{}", script.text());
     assert_eq!(script.json()["Messages"][0], "Import plugin failed lamp: define failed");
     let noise = upload("noise", octets, "this is no program").await;
     assert_eq!(

@@ -111,10 +111,10 @@ impl Call {
                     .on(model, key)
                     .into());
             };
-            return Ok(Box::pin(multipart::field(timed(stream), &boundary, "file")));
+            return Ok(Box::pin(multipart::field(timed(stream), &boundary, "file").fuse()));
         }
         if kind.to_ascii_lowercase().starts_with(OCTETS) {
-            return Ok(Box::pin(timed(stream)));
+            return Ok(Box::pin(timed(stream).fuse()));
         }
         let text = format!("upload: content type {kind:?} is not {OCTETS} or multipart/form-data");
         Err(Error::new(415, "POST", text).on(model, key).into())
@@ -122,7 +122,7 @@ impl Call {
 }
 
 /// Takes the rest of a body that is refused, within reason: a client that is cut off while it sends never sees why.
-async fn drain(mut stream: BodyDataStream) {
+pub(crate) async fn drain<E>(mut stream: impl Stream<Item = Result<Bytes, E>> + Unpin) {
     let mut left = DRAINED;
     let all = async {
         while let Some(Ok(piece)) = stream.next().await {

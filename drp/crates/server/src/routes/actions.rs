@@ -2,9 +2,11 @@
 
 use crate::http::{Answer, Call, Failure, JSON_LIMIT, Reply};
 use drp_host::InstanceState;
-use drp_objects::Candidate;
-use drp_protocol::{Event, JsonMap};
+use drp_objects::{Candidate, Objects};
+use drp_protocol::{Action, Event, JsonMap};
 use http::Method;
+use serde::Deserialize;
+use serde_json::json;
 use std::time::Duration;
 
 /// How long a plugin that is starting is waited for.
@@ -56,26 +58,34 @@ async fn run(mut call: Call, set: &str, id: &str, command: &str, plugin: Option<
     Ok(Reply::raw(answer))
 }
 
-/// The event of an action (wire-protocol §3.8 step 6). Secure values are opened in `Params` for the plugin, so
-/// the event names those params only when the caller gave them.
-fn announce(call: &Call, set: &str, id: &str, action: &drp_protocol::Action) {
-    let key = call
-        .app
-        .objects
-        .resolve(set, id)
-        .unwrap_or_else(|| if set == "system" { "global" } else { id }.to_owned());
-    let mut shown = action.clone();
-    for name in action.params.keys() {
-        let secure =
-            call.app.objects.get("params", name).ok().and_then(|p| p.model::<drp_protocol::Param>().ok());
-        if secure.is_some_and(|param| param.secure) {
-            shown.params.remove(name);
-        }
-    }
-    let object = serde_json::to_value(shown).unwrap_or_default();
+/// The event of an action (wire-protocol §3.8 step 6). Secure values are opened in `Params` for the plugin alone, so
+/// the event leaves those params out.
+fn announce(call: &Call, set: &str, id: &str, action: &Action) {
+    let objects = &call.app.objects;
+    let key =
+        objects.resolve(set, id).unwrap_or_else(|| if set == "system" { "global" } else { id }.to_owned());
+    let open = action.params.iter().filter(|(name, _)| !is_secure(objects, name));
+    let object = json!({
+        "Model": action.model,
+        "Plugin": action.plugin,
+        "Command": action.command,
+        "CommandSet": action.command_set,
+        "Params": open.map(|(name, value)| (name.clone(), value.clone())).collect::<JsonMap>(),
+    });
     let mut event = Event::now(set, action.command.as_str(), key, object);
     event.principal.clone_from(&call.who.name);
-    call.app.objects.events().publish(event);
+    objects.events().publish(event);
+}
+
+/// The part of a param that matters here.
+#[derive(Deserialize)]
+struct Secured {
+    #[serde(rename = "Secure")]
+    secure: bool,
+}
+
+fn is_secure(objects: &Objects, name: &str) -> bool {
+    objects.get("params", name).is_ok_and(|param| param.model::<Secured>().is_ok_and(|param| param.secure))
 }
 
 /// What is offered for a command. A plugin that offers it and is just starting, after a change of its params for

@@ -1,6 +1,6 @@
 //! Files and ISO images (wire-protocol §3.9). Unpacked plugin providers lie among the files.
 
-use crate::http::{Answer, Call, Failure, Reply, conflict, file_answer};
+use crate::http::{Answer, Call, Failure, Reply, Upload, conflict, drain, file_answer};
 use drp_protocol::{BlobInfo, Error};
 use futures_util::StreamExt;
 use http::{Method, StatusCode};
@@ -132,18 +132,32 @@ async fn upload(mut call: Call, area: &str, root: &Path, key: &str) -> Answer {
     if tokio::fs::create_dir_all(&parent).await.is_err() || path.is_dir() {
         return Err(fail(409, format!("Failed to ensure final directory for {key} exists")));
     }
+    let size = match store(&mut data, &parent, &path).await {
+        Ok(size) => size,
+        Err((code, text)) => {
+            drain(data).await;
+            return Err(fail(code, format!("upload: {key} {text}")));
+        }
+    };
+    let shown = if area == "files" { format!("/{key}") } else { key.to_owned() };
+    let info = BlobInfo { path: shown, size: i64::try_from(size).unwrap_or(i64::MAX) };
+    Ok(Reply::json(StatusCode::CREATED, &info))
+}
+
+/// Writes an upload beside its place and then into it. The error is a status and what went wrong.
+async fn store(data: &mut Upload, parent: &Path, path: &Path) -> Result<u64, (u16, String)> {
     let io = |e: io::Error| {
         let code = if e.kind() == io::ErrorKind::StorageFull { 507 } else { 500 };
-        fail(code, format!("upload: cannot write {key}: {e}"))
+        (code, format!("cannot be written: {e}"))
     };
-    let aside = tempfile::Builder::new().prefix(".upload").tempfile_in(&parent).map_err(io)?;
+    let aside = tempfile::Builder::new().prefix(".upload").tempfile_in(parent).map_err(io)?;
     let mut file = tokio::fs::File::from_std(aside.reopen().map_err(io)?);
     let mut size = 0_u64;
     while let Some(piece) = data.next().await {
-        let piece = piece.map_err(|e| fail(400, format!("upload: {key} broke off: {e}")))?;
+        let piece = piece.map_err(|e| (400, format!("broke off: {e}")))?;
         size += piece.len() as u64;
         if size > LIMIT {
-            return Err(fail(413, format!("upload: {key} is larger than {LIMIT} bytes")));
+            return Err((413, format!("is larger than {LIMIT} bytes")));
         }
         file.write_all(&piece).await.map_err(io)?;
     }
@@ -151,10 +165,8 @@ async fn upload(mut call: Call, area: &str, root: &Path, key: &str) -> Answer {
     file.sync_all().await.map_err(io)?;
     std::fs::set_permissions(aside.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))
         .map_err(io)?;
-    aside.persist(&path).map_err(|e| io(e.error))?;
-    let shown = if area == "files" { format!("/{key}") } else { key.to_owned() };
-    let info = BlobInfo { path: shown, size: i64::try_from(size).unwrap_or(i64::MAX) };
-    Ok(Reply::json(StatusCode::CREATED, &info))
+    aside.persist(path).map_err(|e| io(e.error))?;
+    Ok(size)
 }
 
 /// Names with a dot in front are uploads under way.

@@ -2,7 +2,7 @@
 
 use super::files::etag;
 use crate::app::App;
-use crate::http::{Answer, Call, Reply, conflict, file_answer};
+use crate::http::{Answer, Call, Reply, conflict, drain, file_answer};
 use drp_protocol::{Error, PluginProviderUploadInfo};
 use http::{Method, StatusCode};
 use std::sync::Arc;
@@ -52,7 +52,7 @@ pub(super) async fn route(call: Call, path: &[&str]) -> Answer {
 }
 
 async fn upload(mut call: Call, name: &str) -> Answer {
-    let data = call.upload(MODEL, name)?;
+    let mut data = call.upload(MODEL, name)?;
     if call.header("content-length") == "0" {
         let text = format!("upload: Failed to upload {name}: the body is empty");
         return Err(Error::new(400, "POST", text).on(MODEL, name).into());
@@ -67,7 +67,13 @@ async fn upload(mut call: Call, name: &str) -> Answer {
         ));
     };
     let host = Arc::clone(call.app.host()?);
-    let (provider, size) = host.upload(name, data).await.map_err(Error::from)?;
+    let (provider, size) = match host.upload(name, &mut data).await {
+        Ok(done) => done,
+        Err(error) => {
+            drain(data).await;
+            return Err(Error::from(error).into());
+        }
+    };
     tracing::info!(by = call.who.name, provider = provider.definition.name, size, "plugin provider uploaded");
     let info =
         PluginProviderUploadInfo { path: name.to_owned(), size: i64::try_from(size).unwrap_or(i64::MAX) };
