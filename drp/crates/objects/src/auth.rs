@@ -36,7 +36,7 @@ pub enum Denied {
 pub struct TokenRequest {
     /// How long it holds: an hour when none, for ever when `Duration::MAX`.
     pub ttl: Option<Duration>,
-    /// Only these roles, which must be the user's own.
+    /// Only these roles, which must be the user's own or allow no more than they do.
     pub roles: Vec<String>,
     /// Only this scope, `*` when empty.
     pub scope: String,
@@ -79,6 +79,13 @@ impl Objects {
             serde_json::from_value::<Vec<Claim>>(row.map().remove("Claims")?).ok()
         };
         roles.iter().filter_map(claims_of).flatten().collect()
+    }
+
+    /// Whether a role allows no more than the user may do anyway.
+    fn contains_role(&self, user: &str, role: &str) -> bool {
+        let claims = self.role_claims(&[role.to_owned()]);
+        self.inner.state.exists("roles", role)
+            && self.user_claims(user).is_some_and(|own| own.contain(&claims))
     }
 
     /// What everybody may do to themselves.
@@ -158,7 +165,7 @@ impl Objects {
         let mut messages: Vec<String> = request
             .roles
             .iter()
-            .filter(|role| !known.roles.contains(role))
+            .filter(|role| !known.roles.contains(role) && !self.contains_role(user, role))
             .map(|role| format!("{user} does not have the role {role}"))
             .collect();
         let or_all = |text: &String| if text.is_empty() { "*".to_owned() } else { text.clone() };

@@ -185,6 +185,21 @@ impl Claims {
         !self.all_of.is_empty() && self.all_of.iter().all(|claims| holds(claims, scope, action, "*"))
     }
 
+    /// Whether other claims allow no more than these.
+    #[must_use]
+    pub(crate) fn contain(&self, others: &[Claim]) -> bool {
+        let all = |claim: &Claim, test: &dyn Fn(&str, &str, &str) -> bool| {
+            listed(&claim.scope).all(|scope| {
+                listed(&claim.action)
+                    .all(|action| listed(&claim.specific).all(|specific| test(scope, action, specific)))
+            })
+        };
+        let held = |scope: &str, action: &str, specific: &str| {
+            self.all_of.iter().all(|claims| holds(claims, scope, action, specific))
+        };
+        !self.all_of.is_empty() && others.iter().all(|claim| all(claim, &held))
+    }
+
     /// Whether nothing at all is allowed.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -185,7 +185,10 @@ impl Objects {
                 key: row.key.to_string(),
                 messages: vec![
                     format!("Patch error at line {}: {}", fault.line, fault.reason),
-                    format!("Patch: {}", patch.pretty()),
+                    format!(
+                        "Patch: {}",
+                        patch.pretty(|name| self.inner.state.param(name).is_some_and(|def| def.secure))
+                    ),
                 ],
             })?;
             self.decode(table, &row.key, document, "PATCH", 406).map(Some)

@@ -108,21 +108,51 @@ impl Patch {
         Ok(())
     }
 
-    /// The whole patch as error texts show it: two spaces, keys in the order op, path, from, value.
-    pub(crate) fn pretty(&self) -> String {
+    /// The whole patch as error texts show it: two spaces, keys in the order op, path, from, value. Plain values of
+    /// secure params are not shown.
+    pub(crate) fn pretty(&self, secure: impl Fn(&str) -> bool) -> String {
         #[derive(serde::Serialize)]
         struct Shown<'a> {
             op: &'a str,
             path: &'a str,
             from: &'a str,
-            value: &'a Value,
+            value: Value,
         }
         let shown: Vec<_> = self
             .ops
             .iter()
-            .map(|op| Shown { op: name(op.verb), path: &op.path, from: &op.from, value: &op.value })
+            .map(|op| {
+                let mut value = op.value.clone();
+                mask(&op.path, &mut value, &secure);
+                Shown { op: name(op.verb), path: &op.path, from: &op.from, value }
+            })
             .collect();
         serde_json::to_string_pretty(&shown).unwrap_or_default()
+    }
+}
+
+/// Blanks the plain values of secure params in the value of an operation on an object.
+fn mask(path: &str, value: &mut Value, secure: &impl Fn(&str) -> bool) {
+    let hidden = |name: &str, value: &mut Value| {
+        if secure(name) && !drp_protocol::SecureData::is_sealed(value) {
+            *value = Value::from("***");
+        }
+    };
+    match path.strip_prefix("/Params/") {
+        Some(rest) => {
+            let name = rest.split('/').next().unwrap_or_default().replace("~1", "/").replace("~0", "~");
+            hidden(&name, value);
+        }
+        None => {
+            let params = match path {
+                "" => value.get_mut("Params"),
+                "/Params" => Some(value),
+                _ => None,
+            };
+            for (name, value) in params.and_then(Value::as_object_mut).into_iter().flatten() {
+                hidden(name, value);
+            }
+        }
     }
 }
 
@@ -318,9 +348,20 @@ mod tests {
             {"op":"move","from":"/A","path":"/B","value":null}
         ]));
         assert_eq!(patch.actions(), ["update:/A", "update:/B", "update:/Description"]);
-        assert!(patch.pretty().starts_with(
+        assert!(patch.pretty(|_| false).starts_with(
             "[\n  {\n    \"op\": \"test\",\n    \"path\": \"\",\n    \"from\": \"\",\n    \"value\": {}\n  },"
         ));
+    }
+
+    #[test]
+    fn error_texts_hide_plain_values_of_secure_params() {
+        let patch = patch(json!([
+            {"op":"add","path":"/Params/a~1b","value":"canary"},
+            {"op":"add","path":"/Params","value":{"a/b":"canary","c":1}},
+            {"op":"test","path":"","value":{"Params":{"a/b":{"deep":"canary"}}}},
+        ]));
+        let shown = patch.pretty(|name| name == "a/b");
+        assert!(!shown.contains("canary") && shown.contains("\"c\": 1"), "{shown}");
     }
 
     fn document() -> impl Strategy<Value = Value> {

@@ -86,6 +86,20 @@ async fn what_tokens_may_do() {
         "GET",
         &["rocketskates does not have the role r9"],
     );
+    objects
+        .create(
+            &me(),
+            "roles",
+            json!({"Name": "r9", "Claims": [{"scope": "machines", "action": "list", "specific": "*"}]}),
+        )
+        .await
+        .unwrap();
+    let less = TokenRequest { roles: vec!["r9".into()], ..TokenRequest::default() };
+    let less = objects.verify(objects.user_token("rocketskates", &less).unwrap().expose()).unwrap();
+    assert!(less.claims.allow("machines", "list", "x") && !less.claims.allow("machines", "get", "x"));
+    objects.create(&me(), "users", json!({"Name": "u9", "Roles": ["r9"]})).await.unwrap();
+    let more = TokenRequest { roles: vec!["superuser".into()], ..TokenRequest::default() };
+    refused(objects.user_token("u9", &more), 400, "GET", &["u9 does not have the role superuser"]);
     refused(
         objects.user_token("rocketskates", &TokenRequest { scope: "cows".into(), ..TokenRequest::default() }),
         400,
