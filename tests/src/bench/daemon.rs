@@ -49,7 +49,8 @@ impl Daemon {
                 None => {
                     let _ = child.wait();
                     let log = std::fs::read_to_string(base.join("bench.log")).unwrap_or_default();
-                    return Err(format!("the daemon did not start: {log}").into());
+                    let lines: Vec<_> = log.lines().take(5).collect();
+                    return Err(format!("the daemon did not start: {}", lines.join(" | ")).into());
                 }
             }
         };
