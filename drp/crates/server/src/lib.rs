@@ -2,6 +2,7 @@
 //! (`drp-objects`) and the plugin host (`drp-host`).
 
 mod admin;
+mod allocator;
 mod app;
 mod backend;
 mod contents;
@@ -38,6 +39,7 @@ pub use settings::{
 /// Whatever keeps it from starting, with what to do about it.
 pub fn serve(settings: Settings) -> Result<(), ServeError> {
     let _ = rustls::crypto::ring::default_provider().install_default();
+    allocator::give_memory_back();
     logging::start(&settings);
     limits::raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
