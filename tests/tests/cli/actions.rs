@@ -56,6 +56,7 @@ fn actions_are_listed_and_run() {
     assert_eq!(drp(&["system", "runaction", "incrstatus"]).json(), "Running");
     assert_eq!(drp(&["system", "actions"]).json()[0]["Command"], "incrstatus");
     drp(&["system", "action", "incrstat"]).fails(3);
+    assert_eq!(drp(&["typed-cows", "show", "bessie"]).json()["Location"], "Austin");
     // A type that the plugin added takes the same verbs.
     drp(&["typed-cows", "create", "{Id: elsie, Spotted: true, Location: Boston}"]).ok();
     assert_eq!(drp(&["typed-cows", "show", "elsie", "-F", "json"]).json()["Location"], "Boston");
