@@ -39,7 +39,9 @@ const RECONNECT: [Duration; 6] = [
 pub enum Incoming {
     /// Something happened.
     Event(Box<Event>),
-    /// The connection was lost and made again, and the patterns are registered again. Events in between were
+    /// The connection is lost; attempts to make it again have begun.
+    Lost,
+    /// The connection was made again, and the patterns are registered again. Events in between were
     /// missed: read the state afresh.
     Reconnected,
     /// The consumer was too slow and this many events were dropped here.
@@ -183,7 +185,8 @@ impl Pump {
                     let _ = timeout(CLOSE_WAIT, socket.close(Some(frame))).await;
                     return;
                 }
-                End::Lost => match self.reconnect().await {
+                // Only a help for people: when the queue is full, the mark after the reconnection says enough.
+                End::Lost => match self.lost().await {
                     Some(fresh) => socket = fresh,
                     None => return,
                 },
@@ -272,6 +275,11 @@ impl Pump {
             self.missed = 0;
         }
         !self.gap && self.missed == 0
+    }
+
+    async fn lost(&mut self) -> Option<Socket> {
+        let _ = self.out.try_send(Ok(Incoming::Lost));
+        self.reconnect().await
     }
 
     /// Connects again and registers all patterns. `None` when the stream was closed meanwhile or the daemon

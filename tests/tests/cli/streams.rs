@@ -66,6 +66,22 @@ fn events_are_watched_and_posted() {
 }
 
 #[test]
+fn a_watcher_outlives_the_daemon_and_says_so() {
+    let base = tempfile::Builder::new().prefix("drpt").tempdir_in("/tmp").unwrap();
+    let daemon = Daemon::builder().base(base.path()).start();
+    let mut watch = Lines::of(Drp::on(&daemon, ["events", "watch", "test.*.*"]));
+    watch.after(&daemon, "{Type: test, Action: before, Key: k}");
+    let warnings = BufReader::new(watch.child.stderr.take().unwrap());
+    daemon.kill9();
+    let daemon = Daemon::builder().base(base.path()).start();
+    let mut warnings = warnings.lines().map_while(Result::ok);
+    assert!(warnings.next().unwrap().contains("the connection is lost"));
+    assert!(warnings.next().unwrap().contains("there again"));
+    while !watch.after(&daemon, "{Type: test, Action: after, Key: k}").contains("after") {}
+    assert_eq!(watch.interrupt(), Some(130));
+}
+
+#[test]
 fn a_field_is_waited_for() {
     let daemon = Daemon::start();
     Drp::on(&daemon, ["machines", "create", "m1"]).ok();

@@ -60,6 +60,7 @@ async fn a_lost_connection_is_made_again_and_marked() {
     daemon.shared.push.send(event("before")).unwrap();
     assert_eq!(key(&mut stream).await, "before");
     daemon.shared.push.send("drop".into()).unwrap();
+    assert_eq!(next(&mut stream).await, Incoming::Lost);
     assert_eq!(next(&mut stream).await, Incoming::Reconnected);
     daemon.shared.push.send(event("after")).unwrap();
     assert_eq!(key(&mut stream).await, "after");
@@ -83,6 +84,7 @@ async fn a_registration_survives_the_loss_of_its_connection() {
         tokio::time::timeout(Duration::from_millis(300), stream.register("never.acknowledged.x")).await;
     assert!(waited.is_err());
     drop_soon.await.unwrap();
+    assert_eq!(next(&mut stream).await, Incoming::Lost);
     assert_eq!(next(&mut stream).await, Incoming::Reconnected);
 }
 

@@ -49,9 +49,8 @@ pub(super) async fn next(cx: &Context<'_>, stream: &mut EventStream) -> Result<O
             Some(Ok(Incoming::Missed(count))) => {
                 cx.printer.warn(&format!("{count} events were dropped here"))
             }
-            Some(Ok(_)) => {
-                cx.printer.warn("the connection was lost and made again; events may be missing here")
-            }
+            Some(Ok(Incoming::Lost)) => cx.printer.warn("the connection is lost; trying again"),
+            Some(Ok(_)) => cx.printer.warn("the connection is there again; events may be missing here"),
             Some(Err(error)) => return Err(error.into()),
             None => return Err(Failure::new(Exit::General, "the event stream ended")),
         }

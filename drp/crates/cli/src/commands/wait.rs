@@ -54,6 +54,7 @@ async fn watch(
         }
         match events.next().await {
             Some(Ok(Incoming::Event(event))) => object = event.object,
+            Some(Ok(Incoming::Lost)) => {}
             Some(Ok(_)) => object = objects::fetch(cx, prefix, id, &Query::new()).await?,
             Some(Err(error)) => return Err(error.into()),
             None => return Err(Failure::new(Exit::General, "the event stream ended")),
