@@ -97,7 +97,7 @@ impl IpmiPlugin {
             Ok(mut outcome) => {
                 outcome.attempts.splice(0..0, chosen.passed_over);
                 let Outcome { state, verified, ms, text, .. } = &outcome;
-                tracing::info!(machine, bmc, %state, verified, ms, "{command}: {text}");
+                tracing::info!(%state, verified, ms, "{command} of {machine} at {bmc}: {text}");
                 serde_json::to_value(outcome)
                     .map_err(|e| Error::new(500, "INTERNAL", e.to_string()).on("plugin", "ipmi"))
             }
@@ -105,7 +105,7 @@ impl IpmiPlugin {
                 if let Some(evidence) = &mut error.evidence {
                     evidence.attempts.splice(0..0, chosen.passed_over);
                 }
-                tracing::warn!(machine, bmc, code = error.code(), "{command}: {}", error.what);
+                tracing::warn!(code = error.code(), "{command} of {machine} at {bmc}: {}", error.what);
                 Err(failed(command, machine, &error))
             }
         }

@@ -104,6 +104,10 @@ async fn no_secret_is_left_anywhere_by_daemon_and_plugin() {
     let bmc = simulator(|_| {}).await;
     let daemon = with_machine(bmc.address().port()).await;
     let mut seen = String::new();
+    // A person with all rights who watches everything.
+    let client = drp_client::Client::builder().socket(&daemon.socket).build().unwrap();
+    let mut stream = client.events().await.unwrap();
+    stream.register("*.*.*").await.unwrap();
     for verb in
         ["powerstatus", "poweron", "nextbootpxe", "identify", "bmcinfo", "powerplan", "powersoft", "unlock"]
     {
@@ -120,6 +124,15 @@ async fn no_secret_is_left_anywhere_by_daemon_and_plugin() {
     {
         seen.push_str(&daemon.get(path).await.to_string());
     }
+    let end = json!({"Type": "test", "Action": "end", "Key": "of-it"});
+    daemon.expect(204, "POST", "events", end).await;
+    let mut events = String::new();
+    while !events.contains("of-it") {
+        let event = tokio::time::timeout(Duration::from_secs(20), stream.next()).await;
+        events.push_str(&format!("{:?}\n", event.expect("more events").expect("an open stream").unwrap()));
+    }
+    assert!(events.contains("nextbootpxe"), "actions are events: {events}");
+    seen.push_str(&events);
     let under = daemon.base().to_owned();
     for process in drp_tests::daemon::processes_under(&under) {
         let pid = process.split(' ').next().unwrap();

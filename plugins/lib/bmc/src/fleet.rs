@@ -7,7 +7,7 @@ use crate::limits::Limits;
 use crate::{BmcError, Clock, Driver, Kind, Outcome, Power, SystemClock, Target, Verb, VerbOptions, flow};
 use std::collections::HashMap;
 use std::hash::RandomState;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -31,6 +31,8 @@ pub struct Settings {
     pub idle: Duration,
     /// BMCs known at the same time.
     pub lanes: usize,
+    /// Sessions kept at the same time; each is an open socket. Beyond it, sessions close after each command.
+    pub kept: usize,
 }
 
 impl Default for Settings {
@@ -43,6 +45,7 @@ impl Default for Settings {
             queue_wait: Duration::from_secs(60),
             idle: Duration::from_secs(30),
             lanes: 65_536,
+            kept: 2_048,
         }
     }
 }
@@ -55,6 +58,8 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Limits,
     pub(crate) breaker: Breaker,
+    /// Sessions kept by all lanes.
+    kept: AtomicUsize,
     settings: Settings,
     lanes: Mutex<HashMap<String, Arc<Lane>>>,
     /// The power change in progress, by host.
@@ -72,6 +77,8 @@ impl Inner {
             clock: &*self.clock,
             limits: &self.limits,
             breaker: &self.breaker,
+            kept: &self.kept,
+            most_kept: self.settings.kept,
             queue: self.settings.queue,
             queue_wait: self.settings.queue_wait,
         }
@@ -104,6 +111,7 @@ impl Fleet {
             clock,
             limits: Limits::new(settings.global, settings.per_subnet),
             breaker: Breaker::default(),
+            kept: AtomicUsize::new(0),
             lanes: Mutex::default(),
             changing: Mutex::default(),
             jobs: Arc::new(Semaphore::new(settings.jobs)),
@@ -228,7 +236,8 @@ impl Fleet {
         };
         let closing = TaskTracker::new();
         for lane in lanes {
-            closing.spawn(async move { lane.close().await });
+            let inner = Arc::clone(&self.0);
+            closing.spawn(async move { lane.close(&inner.shared()).await });
         }
         closing.close();
         closing.wait().await;
@@ -242,7 +251,7 @@ async fn sweep(inner: &Inner) {
     };
     let now = inner.clock.now();
     for (key, lane) in lanes {
-        if lane.sweep(now, inner.settings.idle).await {
+        if lane.sweep(&inner.shared(), now, inner.settings.idle).await {
             let mut lanes = inner.lanes.lock().unwrap_or_else(PoisonError::into_inner);
             // Two owners: the map and this loop. A third one is about to use it.
             if Arc::strong_count(&lane) <= 2 {

@@ -195,3 +195,18 @@ async fn a_caller_that_goes_away_ends_readings_and_not_changes() {
     fleet.stop().await;
     assert_eq!(driver.world().open_now, 0);
 }
+
+#[tokio::test]
+async fn beyond_the_bound_sessions_are_not_kept() {
+    let (first, second) = (FakeDriver::new(Power::On), FakeDriver::new(Power::On));
+    let settings = Settings { kept: 1, ..Settings::default() };
+    let fleet = Fleet::new(settings, Arc::new(SystemClock::start()));
+    let of = |host: &str| crate::Target { host: host.to_owned(), ..target("secret") };
+    for (driver, host) in [(&first, "10.0.0.1"), (&second, "10.0.0.2")] {
+        let (verb, options) = (Verb::PowerStatus, VerbOptions::default());
+        fleet.run(Arc::new(driver.clone()), of(host), verb, options).await.unwrap();
+    }
+    assert_eq!((first.world().open_now, second.world().open_now), (1, 0));
+    fleet.stop().await;
+    assert_eq!(first.world().open_now, 0);
+}

@@ -17,6 +17,8 @@ pub(crate) struct Shared<'a> {
     pub(crate) clock: &'a dyn Clock,
     pub(crate) limits: &'a Limits,
     pub(crate) breaker: &'a Breaker,
+    pub(crate) kept: &'a AtomicUsize,
+    pub(crate) most_kept: usize,
     pub(crate) queue: usize,
     pub(crate) queue_wait: Duration,
 }
@@ -107,18 +109,21 @@ impl Lane {
             () = std::future::ready(()), if gap.is_zero() => {}
         }
         if state.kept.as_ref().is_some_and(|kept| kept.fingerprint != request.fingerprint) {
-            close(&mut state).await;
+            close(&mut state, shared).await;
         }
         let on_kept_session = state.kept.is_some();
         let result = self.talk(&mut state, shared, request).await;
         state.last_end = Some(shared.clock.now());
         if let Err(error) = &result {
             if !error.leaves_session() {
-                close(&mut state).await;
+                close(&mut state, shared).await;
             }
             if error.kind == Kind::Credentials {
                 shared.breaker.trip(&self.bmc, request.fingerprint);
             }
+        }
+        if shared.kept.load(Ordering::Acquire) > shared.most_kept {
+            close(&mut state, shared).await;
         }
         result.map_err(|error| Failure { error, on_kept_session })
     }
@@ -138,6 +143,7 @@ impl Lane {
                 none => {
                     let opened = request.driver.open(request.target).await?;
                     refused_first = opened.refused_first;
+                    shared.kept.fetch_add(1, Ordering::AcqRel);
                     &mut none
                         .insert(Kept { session: opened.session, fingerprint: request.fingerprint })
                         .session
@@ -195,23 +201,24 @@ impl Lane {
     }
 
     /// Closes the kept session when it has been idle for so long. Answers whether the lane is of no more use.
-    pub(crate) async fn sweep(&self, now: Duration, idle: Duration) -> bool {
+    pub(crate) async fn sweep(&self, shared: &Shared<'_>, now: Duration, idle: Duration) -> bool {
         let Ok(mut state) = self.state.try_lock() else { return false };
         let idle_for = state.last_end.map_or(Duration::MAX, |end| now.saturating_sub(end));
         if idle_for >= idle {
-            close(&mut state).await;
+            close(&mut state, shared).await;
         }
         state.kept.is_none() && idle_for >= idle && self.waiting.load(Ordering::Acquire) == 0
     }
 
     /// Closes the kept session as soon as the command under way is over.
-    pub(crate) async fn close(&self) {
-        close(&mut *self.state.lock().await).await;
+    pub(crate) async fn close(&self, shared: &Shared<'_>) {
+        close(&mut *self.state.lock().await, shared).await;
     }
 }
 
-async fn close(state: &mut State) {
+async fn close(state: &mut State, shared: &Shared<'_>) {
     if let Some(kept) = state.kept.take() {
+        shared.kept.fetch_sub(1, Ordering::AcqRel);
         let _late = tokio::time::timeout(CLOSE, kept.session.close()).await;
     }
 }
