@@ -132,7 +132,11 @@ impl Process {
         process.kill().await;
         // By now both streams are read to their ends, so the diagnosis sees all of them.
         let how = link.how.get().cloned().unwrap_or_default();
-        let why = if why.is_empty() { format!("it {how} before READY!") } else { why };
+        let why = match first_word.try_recv() {
+            Ok(Word::Failed) => format!("it said Failed and {how}"),
+            _ if why.is_empty() => format!("it {how} before READY!"),
+            _ => why,
+        };
         Err(failed(true, diagnose::with_hint(why, &output.stderr.all())))
     }
 
