@@ -250,8 +250,9 @@ pub fn write_plugin(dir: &Path, name: &str, behaviour: &str, definition: Value) 
          {trap}\n\
          exec 3>&1 1>/dev/null\n\
          export FAKE='{behaviour}' FAKE_NAME='{name}' FAKE_DIR='{dir_text}'\n\
-         exec '{}' --exact fake::plugin --ignored --nocapture --test-threads=1 \"$@\"\n",
-        this.display()
+         exec '{}' --exact {} --nocapture --test-threads=1 \"$@\"\n",
+        this.display(),
+        crate::fake::TEST
     );
     write_executable(&dir.join("plugins").join(name), script.as_bytes());
 }
