@@ -129,3 +129,21 @@ async fn new_secrets_restart_plugins_with_tokens_that_hold() {
     // The plugin calls the API with its new token.
     assert_eq!(daemon.expect(200, "POST", "machines/Name:m1/actions/increment", json!({})).await, json!(1));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_traced_request_can_be_followed_into_the_plugin() {
+    let daemon = builder().start();
+    daemon.wait_plugin("lamp").await;
+    let action = daemon.request("POST", "/api/v3/system/actions/settings").json(&json!({}));
+    let got = answer(action.header("X-Log-Token", "follow-me-42").header("X-Log-Request", "trace")).await;
+    assert_eq!(got.status, 200);
+    let lines = daemon.wait_for("logs", |a| a.text().matches("follow-me-42").count() >= 2).await.json();
+    let told = |service: &str| {
+        lines
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|l| l["Service"] == service && l.to_string().contains("follow-me-42"))
+    };
+    assert!(told("drp") && told("lamp"), "{lines}");
+}

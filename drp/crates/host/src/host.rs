@@ -242,6 +242,21 @@ impl Host {
         action: &Action,
         deadline: Duration,
     ) -> Result<Bytes, HostError> {
+        self.invoke_traced(plugin, action, deadline, &http::HeaderMap::new()).await
+    }
+
+    /// As [`Host::invoke`], and passes `X-Log-Request` and `X-Log-Token` of the caller on
+    /// (wire-protocol §1.6).
+    ///
+    /// # Errors
+    /// As [`Host::invoke`].
+    pub async fn invoke_traced(
+        &self,
+        plugin: &str,
+        action: &Action,
+        deadline: Duration,
+        caller: &http::HeaderMap,
+    ) -> Result<Bytes, HostError> {
         let process = self.instance(plugin)?.process()?;
         let body = serde_json::to_vec(action).map_err(|e| HostError::Transport {
             plugin: plugin.to_owned(),
@@ -249,7 +264,7 @@ impl Host {
             why: format!("the action cannot be written as JSON: {e}"),
             sent: false,
         })?;
-        process.link.action(body.into(), deadline).await
+        process.link.action(body.into(), deadline, caller).await
     }
 
     /// Queues an event for every configured instance whose provider has `HasPublish`. Never waits.

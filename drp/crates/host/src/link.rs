@@ -5,7 +5,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use drp_protocol::{Error, wire};
 use http::header::{CONTENT_TYPE, HOST, HeaderValue};
-use http::{Method, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::{self, Client};
@@ -58,8 +58,13 @@ impl Link {
         }
     }
 
-    /// Runs an action and gives the raw JSON of the answer.
-    pub(crate) async fn action(&self, body: Bytes, deadline: Duration) -> Result<Bytes, HostError> {
+    /// Runs an action and gives the raw JSON of the answer. The tracing headers of `caller` are passed on.
+    pub(crate) async fn action(
+        &self,
+        body: Bytes,
+        deadline: Duration,
+        caller: &HeaderMap,
+    ) -> Result<Bytes, HostError> {
         const WHAT: &str = "action";
         let late =
             |sent| HostError::Timeout { plugin: self.plugin.to_string(), what: WHAT, after: deadline, sent };
@@ -69,7 +74,7 @@ impl Link {
             Ok(_) => return Err(self.closing_error()),
             Err(_) => tokio::time::timeout_at(end, self.place()).await.map_err(|_| late(false))??,
         };
-        let call = self.post(WHAT, self.action.clone(), body);
+        let call = self.post(WHAT, self.action.clone(), body, caller);
         let (status, body) = tokio::time::timeout_at(end, call).await.map_err(|_| late(true))??;
         if status.is_success() { self.json(WHAT, body) } else { Err(self.own_error(WHAT, status, &body)) }
     }
@@ -82,7 +87,8 @@ impl Link {
         deadline: Duration,
     ) -> Result<(), HostError> {
         let path = if what == "config" { wire::CONFIG } else { wire::PUBLISH };
-        let call = self.post(what, hyperlocal::Uri::new(&self.socket, path).into(), body);
+        let nobody = HeaderMap::new();
+        let call = self.post(what, hyperlocal::Uri::new(&self.socket, path).into(), body, &nobody);
         let late =
             |_| HostError::Timeout { plugin: self.plugin.to_string(), what, after: deadline, sent: true };
         let (status, body) = tokio::time::timeout(deadline, call).await.map_err(late)??;
@@ -93,7 +99,8 @@ impl Link {
     /// (wire-protocol §1.10). `false` when it cannot have heard.
     pub(crate) async fn stop(&self, deadline: Duration) -> bool {
         let uri = hyperlocal::Uri::new(&self.socket, wire::STOP).into();
-        let call = self.post("stop", uri, Bytes::from_static(b"null"));
+        let nobody = HeaderMap::new();
+        let call = self.post("stop", uri, Bytes::from_static(b"null"), &nobody);
         match tokio::time::timeout(deadline, call).await {
             Ok(Err(HostError::Transport { sent, .. })) => sent,
             Ok(_) => true,
@@ -179,6 +186,7 @@ impl Link {
         what: &'static str,
         uri: Uri,
         body: Bytes,
+        caller: &HeaderMap,
     ) -> Result<(StatusCode, Bytes), HostError> {
         let mut request = Request::new(Body::from(body));
         *request.method_mut() = Method::POST;
@@ -186,6 +194,11 @@ impl Link {
         let headers = request.headers_mut();
         headers.insert(HOST, HeaderValue::from_static("unix"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        for name in [wire::LOG_REQUEST, wire::LOG_TOKEN] {
+            if let Some(value) = caller.get(name) {
+                headers.insert(name, value.clone());
+            }
+        }
         let response = self.send(what, request).await?;
         let status = response.status();
         let read = Limited::new(response.into_body(), self.limits.answer).collect();

@@ -119,7 +119,7 @@ impl PluginRun {
             why: e.to_string(),
             sent: false,
         })?;
-        self.process.link.action(body.into(), deadline).await
+        self.process.link.action(body.into(), deadline, &http::HeaderMap::new()).await
     }
 
     /// Posts an event to `/publish`.

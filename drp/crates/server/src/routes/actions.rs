@@ -54,7 +54,10 @@ async fn run(mut call: Call, set: &str, id: &str, command: &str, plugin: Option<
     announce(&call, set, id, &action);
     tracing::debug!(request = %call.id, plugin = action.plugin, command, set, id, "action");
     let host = call.app.host()?;
-    let answer = host.invoke(&action.plugin, &action, DEADLINE).await.map_err(drp_protocol::Error::from)?;
+    let answer = host
+        .invoke_traced(&action.plugin, &action, DEADLINE, call.headers())
+        .await
+        .map_err(drp_protocol::Error::from)?;
     Ok(Reply::raw(answer))
 }
 
