@@ -185,8 +185,11 @@ impl Controller {
                     None
                 }
             };
-            if let Some(how) = died {
-                self.after_crash(how).await;
+            let Some(how) = died else { continue };
+            // One that says that it leaves and then ends has not crashed.
+            match self.leaving.try_recv() {
+                Ok(error) => self.left(error).await,
+                Err(_) => self.after_crash(how).await,
             }
         }
         if self.instance.view(|v| v.state) != InstanceState::Stopped {
@@ -382,22 +385,6 @@ impl Controller {
     /// The configured life. Gives how the process died, or `None` when it was stopped.
     async fn live(&mut self, process: Arc<Process>, provider: Arc<Provider>) -> Option<String> {
         loop {
-            let left = tokio::select! {
-                biased;
-                () = process.gone() => {
-                    self.deregister();
-                    process.cleaned_up().await;
-                    self.forget_process();
-                    return Some(format!("it {}", process.how()));
-                }
-                error = self.leaving.recv() => error,
-                () = self.instance.inbox.news() => None,
-            };
-            if let Some(error) = left {
-                self.stop(&process).await;
-                self.left(error).await;
-                return None;
-            }
             if self.interrupted() {
                 self.stop(&process).await;
                 self.change(InstanceState::Stopped, None).await;
@@ -416,6 +403,22 @@ impl Controller {
                     }
                     Some(_) => return None,
                 }
+            }
+            let left = tokio::select! {
+                biased;
+                () = process.gone() => {
+                    self.deregister();
+                    process.cleaned_up().await;
+                    self.forget_process();
+                    return Some(format!("it {}", process.how()));
+                }
+                error = self.leaving.recv() => error,
+                () = self.instance.inbox.news() => None,
+            };
+            if let Some(error) = left {
+                self.stop(&process).await;
+                self.left(error).await;
+                return None;
             }
         }
     }

@@ -219,6 +219,10 @@ fn config(stream: &UnixStream) -> Option<()> {
     if does("leaves") {
         ask("POST", "/api-server-plugin/v4/leaving", &error(500, "the lamp is broken").to_string());
     }
+    if does("leaves-and-ends") {
+        ask("POST", "/api-server-plugin/v4/leaving", &error(500, "the lamp is broken").to_string());
+        exit(0);
+    }
     if does("withdraws") {
         ask("POST", "/api-server-plugin/v4/leaving", &error(403, "not licensed").to_string());
     }

@@ -245,6 +245,32 @@ async fn leaving_stops_the_instance() {
 }
 
 #[tokio::test]
+async fn leaving_and_ending_is_no_crash() {
+    let bench = Bench::new().await;
+    bench.install("lamp", "leaves-and-ends");
+    bench.host.scan().await;
+    bench.upsert("lamp", "lamp");
+    let status = bench.reaches("lamp", InstanceState::Stopped).await;
+    assert_eq!(status.errors, ["plugin: plugin/lamp: the lamp is broken"]);
+    assert_eq!(status.restarts, 0);
+    bench.close().await;
+}
+
+#[tokio::test]
+async fn a_wish_to_configure_again_during_config_is_kept() {
+    let bench = Bench::new().await;
+    bench.install("lamp", "config-slow");
+    bench.host.scan().await;
+    bench.upsert("lamp", "lamp");
+    bench.reaches("lamp", InstanceState::Configuring).await;
+    bench.host.reconfigure("lamp").unwrap();
+    holds("a second config", || bench.calls("lamp").iter().filter(|c| c.contains("/config")).count() == 2)
+        .await;
+    bench.reaches("lamp", InstanceState::Configured).await;
+    bench.close().await;
+}
+
+#[tokio::test]
 async fn leaving_with_403_withdraws_the_provider() {
     for behaviour in ["withdraws", "config-withdraws"] {
         let bench = Bench::new().await;
