@@ -138,3 +138,48 @@ async fn many_events_arrive_in_order_and_whole() {
         assert_eq!(socket.next().await["Key"], n.to_string());
     }
 }
+
+/// A client that takes nothing for a while loses events, and is told exactly which.
+#[tokio::test(flavor = "multi_thread")]
+async fn lost_events_are_marked_with_their_range() {
+    const EVENTS: u64 = 800;
+    let daemon = Daemon::builder().arg("--event-queue").arg("32").start();
+    let mut socket = EventSocket::connect(&daemon).await;
+    socket.register("flood.*.*").await;
+    let object = json!({"padding": "x".repeat(32_000)});
+    let post = |n: u64| {
+        daemon.expect(
+            204,
+            "POST",
+            "events",
+            json!({"Type": "flood", "Action": "n", "Key": n.to_string(), "Object": object}),
+        )
+    };
+    // One after the other within a lane, so that each lane's events are in order.
+    let lanes = (0..8).map(|lane| async move {
+        for n in (lane..EVENTS).step_by(8) {
+            post(n).await;
+        }
+    });
+    futures_util::future::join_all(lanes).await;
+    post(EVENTS).await;
+    let (mut seen, mut lost, mut last) = (0, 0, 0);
+    loop {
+        let event = socket.next().await;
+        if event["Type"] == "gap" {
+            let (from, to) =
+                (event["Object"]["From"].as_u64().unwrap(), event["Object"]["To"].as_u64().unwrap());
+            assert!(from > last && to >= from, "{event}");
+            assert_eq!((&event["Action"], &event["Key"]), (&json!("missed"), &json!(format!("{from}-{to}"))));
+            (lost, last) = (lost + to - from + 1, to);
+            continue;
+        }
+        seen += 1;
+        if event["Key"] == EVENTS.to_string() {
+            break;
+        }
+    }
+    assert!(lost > 0, "nothing was lost: the test is too small");
+    // The log lines of the daemon count as events too, so what was lost may be a little more.
+    assert!(seen + lost > EVENTS, "{seen} seen and {lost} lost of {EVENTS}");
+}

@@ -64,7 +64,8 @@ pub(crate) async fn run(settings: Settings) -> Result<(), ServeError> {
     let store = open_store(&settings).await?;
     let admin = admin(&settings, store.revision() == 0)?;
     let first = admin.user.clone();
-    let options = Options { first_user: first.clone(), ..Options::default() };
+    let options =
+        Options { first_user: first.clone(), event_capacity: settings.event_queue, ..Options::default() };
     let objects =
         Objects::open(Arc::clone(&store), options).await.map_err(|e| ServeError::Objects(e.to_string()))?;
     logging::keep_in(&objects);

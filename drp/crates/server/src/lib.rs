@@ -25,8 +25,8 @@ mod ws;
 pub use error::ServeError;
 pub use restore::restore;
 pub use settings::{
-    API_PORT, BASE_ROOT, Backend, KEYS, Key, Loaded, LogFormat, Origin, Overrides, SETTINGS_FILE,
-    STATIC_PORT, Settings, SettingsError, TlsFiles,
+    API_PORT, BASE_ROOT, Backend, EVENT_QUEUE, KEYS, Key, Loaded, LogFormat, Origin, Overrides,
+    SETTINGS_FILE, STATIC_PORT, Settings, SettingsError, TlsFiles,
 };
 
 /// Runs the daemon until it is told to stop (SIGTERM, SIGINT, or POST `/api/v3/system/shutdown` over the local

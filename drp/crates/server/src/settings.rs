@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 pub const API_PORT: u16 = 8092;
 /// TCP port of the HTTP file server (wire-protocol §3.1).
 pub const STATIC_PORT: u16 = 8091;
+/// Events a slow listener may fall behind when nothing else is said.
+pub const EVENT_QUEUE: usize = 8192;
 /// Where everything lives when nothing else is said.
 pub const BASE_ROOT: &str = "/var/lib/drp";
 /// The settings file that is read when none is named; it may be absent.
@@ -47,6 +49,7 @@ pub const KEYS: &[Key] = &[
     Key { name: "tls-cert", help: "PEM file of the API certificate (default made at first start)" },
     Key { name: "tls-key", help: "PEM file of its private key" },
     Key { name: "well-known-password", help: "Make the first account with the published default password" },
+    Key { name: "event-queue", help: "Events a slow listener may fall behind before it loses the oldest" },
     Key { name: "log-level", help: "trace, debug, info, warn or error, or a tracing filter" },
     Key { name: "log-format", help: "text or json" },
 ];
@@ -112,6 +115,8 @@ pub struct Settings {
     pub tls: Option<TlsFiles>,
     /// Make the first account with the published default password.
     pub well_known_password: bool,
+    /// Events a slow listener may fall behind before it loses the oldest.
+    pub event_queue: usize,
     /// Filter of the daemon's own log.
     pub log_level: String,
     /// Shape of the daemon's own log.
@@ -294,6 +299,10 @@ impl Reader {
             (true, false) => self.refuse("tls-cert: missing; --tls-key needs the certificate it belongs to"),
         };
         let well_known_password = self.parsed("well-known-password", false, "true or false");
+        let event_queue = self.parsed("event-queue", EVENT_QUEUE, "a number of events");
+        if !(16..=1 << 20).contains(&event_queue) {
+            self.complain("event-queue", &event_queue.to_string(), "a number of events from 16 to 1048576");
+        }
         let log_level = self.text("log-level", "info");
         if log_level.parse::<tracing_subscriber::EnvFilter>().is_err() {
             self.problems.push(format!(
@@ -326,6 +335,7 @@ impl Reader {
             backend,
             tls,
             well_known_password,
+            event_queue,
             log_level,
             log_format,
         }

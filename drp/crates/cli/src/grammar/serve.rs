@@ -75,6 +75,9 @@ serve_args! {
     /// PEM file of its private key
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     tls_key = "tls-key",
+    /// Events a slow listener may fall behind before it loses the oldest [default: 8192]
+    #[arg(value_name = "NUMBER")]
+    event_queue = "event-queue",
     /// trace, debug, info, warn or error, or a tracing filter
     #[arg(value_name = "LEVEL")]
     log_level = "log-level",
