@@ -2,7 +2,7 @@
 
 use drp_cli::{Exit, Failure, OneAction};
 use drp_host::{HostConfig, HostError, NoDaemon, PluginRun, define};
-use drp_protocol::{Action, JsonMap, Line};
+use drp_protocol::{Action, AvailableAction, JsonMap, Line};
 use serde_json::Value;
 use std::io::Write;
 use std::sync::Arc;
@@ -47,7 +47,7 @@ async fn work(one: &OneAction, config: HostConfig) -> Result<Value, Failure> {
     }
     let action =
         definition.available_actions.iter().find(|a| a.command == one.action && a.command_set() == set);
-    let params = params(one, action.map(|a| a.required_params.as_slice()).unwrap_or_default())?;
+    let params = params(one, action, &definition.content)?;
     if let Some(name) = definition.required_params.iter().find(|name| !one.config.contains_key(*name)) {
         return Err(Failure::new(
             Exit::Refused,
@@ -77,11 +77,21 @@ async fn work(one: &OneAction, config: HostConfig) -> Result<Value, Failure> {
         .map_err(|e| Failure::new(Exit::General, format!("the plugin's answer is not JSON: {e}")))
 }
 
-/// The params of the action: those given, and the machine's own. Without a daemon there are no profiles.
-fn params(one: &OneAction, required: &[String]) -> Result<JsonMap, Failure> {
+/// The params of the action: those given, the machine's own, and the defaults of those that the plugin's content
+/// declares. Without a daemon there are no profiles.
+fn params(one: &OneAction, action: Option<&AvailableAction>, content: &str) -> Result<JsonMap, Failure> {
     let mut params = one.machine.get("Params").and_then(Value::as_object).cloned().unwrap_or_default();
     params.extend(one.params.clone());
-    match required.iter().find(|name| !params.contains_key(*name)) {
+    let Some(action) = action else { return Ok(params) };
+    let declared = drp_content::parse("the plugin's content", content).unwrap_or_default();
+    let declared = declared.sections.get("params");
+    for name in action.required_params.iter().chain(&action.optional_params) {
+        let default = declared.and_then(|all| all.get(name)?.get("Schema")?.get("default"));
+        if let Some(default) = default.filter(|_| !params.contains_key(name)) {
+            params.insert(name.clone(), default.clone());
+        }
+    }
+    match action.required_params.iter().find(|name| !params.contains_key(*name)) {
         Some(name) => {
             Err(Failure::new(Exit::Refused, format!("Action {} Missing Parameter {name}", one.action))
                 .hint(format!("give it with --param {name}=VALUE, or in Params of --machine")))

@@ -34,6 +34,8 @@ pub const ENV_FILESERVER: &str = "RS_FILESERVER";
 pub const ENV_WEBROOT: &str = "RS_WEBROOT";
 /// Value of [`ENV_TOKEN`] that asks `define` for the static definition without API access.
 pub const TOKEN_CATALOG: &str = "catalog";
+/// Value of [`ENV_TOKEN`] that says that there is no daemon behind the host: one action of a plugin is tried out.
+pub const TOKEN_NO_DAEMON: &str = "no-daemon";
 
 /// Longest path of a UNIX socket in bytes, without the final NUL (`unix(7)`).
 pub const SOCKET_PATH_MAX: usize = 107;

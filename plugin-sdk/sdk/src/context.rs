@@ -75,6 +75,13 @@ impl Context {
         &self.inner.stopping
     }
 
+    /// Whether there is no daemon: somebody tries out one action (`drp plugin run`). Then [`client`](Self::client)
+    /// reaches nobody, and a config hook that wants to ask the API should pass over it.
+    #[must_use]
+    pub fn without_daemon(&self) -> bool {
+        std::env::var(wire::ENV_TOKEN).is_ok_and(|token| token == wire::TOKEN_NO_DAEMON)
+    }
+
     /// An error of this plugin: Model and Type `plugin`, Key the provider.
     #[must_use]
     pub fn error(&self, code: u16, message: impl Into<String>) -> Error {

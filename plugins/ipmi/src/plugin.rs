@@ -43,6 +43,9 @@ pub(crate) struct IpmiPlugin {
 
 impl Plugin for IpmiPlugin {
     async fn config(&self, ctx: &Context, _: Params) -> Result<(), Error> {
+        if ctx.without_daemon() {
+            return Ok(());
+        }
         let info = ctx.client().await?.info().await.map_err(ctx.failed(500))?;
         if info.features.iter().any(|feature| feature == FEATURE) {
             return Ok(());

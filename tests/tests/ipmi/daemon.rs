@@ -100,6 +100,44 @@ async fn the_command_line_shows_results_and_errors() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_action_needs_no_daemon() {
+    let bmc = simulator(|_| {}).await;
+    let port = format!("ipmi/port-ipmitool={}", bmc.address().port());
+    let plugin = binary("ipmi");
+    let user = format!("ipmi/username={USER}");
+    let words = [
+        "plugin",
+        "run",
+        plugin.to_str().unwrap(),
+        "--action",
+        "poweron",
+        "--machine",
+        "{\"Name\": \"node-1\"}",
+    ];
+    let mut command = Command::new(binary("drp"));
+    command.args(words);
+    for param in ["ipmi/address=127.0.0.1", &user, &port, "ipmi/password=-"] {
+        command.args(["--param", param]);
+    }
+    let mut child = command
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut stdin, format!("{PASSWORD:?}").as_bytes()).unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{shown}{}", String::from_utf8_lossy(&output.stderr));
+    let on: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!((&on["state"], &on["verified"]), (&json!("on"), &json!(true)));
+    assert!(bmc.power());
+    assert_eq!(bmc.active_sessions(), 0, "its session is closed when it ends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_left_anywhere_by_daemon_and_plugin() {
     let bmc = simulator(|_| {}).await;
     let daemon = with_machine(bmc.address().port()).await;

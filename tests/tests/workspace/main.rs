@@ -19,7 +19,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("drp-host", &["drp-protocol"]),
     ("drp-server", &["drp-protocol", "drp-objects", "drp-host", "drp-store", "drp-content"]),
     ("drp-cli", &["drp-protocol", "drp-client", "drp-content"]),
-    ("drp", &["drp-protocol", "drp-server", "drp-host", "drp-cli", "drp-client", "drp-store"]),
+    ("drp", &["drp-protocol", "drp-server", "drp-host", "drp-cli", "drp-client", "drp-store", "drp-content"]),
     ("drp-ipmi", &["drp-protocol"]),
     ("drp-bmc", &["drp-protocol", "drp-ipmi"]),
     ("drp-bmc-sim", &["drp-protocol", "drp-ipmi"]),

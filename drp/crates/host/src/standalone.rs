@@ -187,7 +187,7 @@ impl Backend for NoDaemon {
 
     fn run_token(&self, _plugin: &str) -> BoxFuture<'_, Result<Secret, Error>> {
         // Never empty: a wrapper-built plugin would panic (wire-protocol §1.2).
-        at_once(Ok(Secret::new("no-daemon".to_owned())))
+        at_once(Ok(Secret::new(wire::TOKEN_NO_DAEMON.to_owned())))
     }
 
     fn config_params<'a>(
