@@ -79,7 +79,8 @@ impl Context {
     /// reaches nobody, and a config hook that wants to ask the API should pass over it.
     #[must_use]
     pub fn without_daemon(&self) -> bool {
-        std::env::var(wire::ENV_TOKEN).is_ok_and(|token| token == wire::TOKEN_NO_DAEMON)
+        std::env::var(drp_protocol::wire::ENV_TOKEN)
+            .is_ok_and(|token| token == drp_protocol::wire::TOKEN_NO_DAEMON)
     }
 
     /// An error of this plugin: Model and Type `plugin`, Key the provider.
