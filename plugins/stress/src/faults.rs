@@ -41,7 +41,7 @@ pub(crate) const FAULTS: [(&str, &str); 32] = [
     ("remove-socket", "removes the to-plugin socket; kept connections still work"),
     ("leave", "leaves with 403: the provider is withdrawn"),
     ("leave-quietly", "leaves with 500: the instance is stopped"),
-    ("deep-answer", "answers with lists nested n times (10,000)"),
+    ("deep-answer", "answers with lists nested n times (1,000)"),
     ("null", "answers `null`"),
     ("print", "prints on standard output the words of the protocol, `READY!` and `Failed`"),
 ];
@@ -122,7 +122,9 @@ pub(crate) async fn run(ctx: &Context, action: &Action) -> Result<Value, Error> 
         "remove-socket" => std::fs::remove_file(raw::sockets().0).map_err(ctx.failed(500))?,
         "leave" => ctx.leaving(&ctx.error(403, "withdrawn as told")).await?,
         "leave-quietly" => ctx.leaving(&ctx.error(500, "stopped as told")).await?,
-        "deep-answer" => return Ok((0..n(10_000).min(20_000)).fold(Value::Null, |inner, _| json!([inner]))),
+        "deep-answer" => {
+            return Ok((0..n(1000).min(2000)).fold(Value::Null, |inner, _| Value::Array(vec![inner])));
+        }
         "null" => return Ok(Value::Null),
         "print" => {
             let mut out = std::io::stdout();

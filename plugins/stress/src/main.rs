@@ -74,11 +74,16 @@ fn main() -> ExitCode {
     if let Some(code) = start::misbehave(&name) {
         return code;
     }
+    let alone = name == "stress";
     let mut definition = Definition::new(name, env!("CARGO_PKG_VERSION"))
         .describe("Misbehaves on request")
         .stop_deadline(Duration::from_secs(3600))
-        .params::<Settings>()
         .all_events();
+    if !alone {
+        // Copies with a start fault stand beside the original, whose params they must not declare again.
+        return definition.action(Command::system("ok")).run(Stress::default());
+    }
+    definition = definition.params::<Settings>();
     for (command, _) in faults::FAULTS {
         definition = definition
             .action(Command::system(command).params::<faults::Amount>())
