@@ -37,3 +37,7 @@ pub use error::{Fault, HostError};
 pub use host::{Host, Problem, RegisteredAction};
 pub use standalone::{NoDaemon, PluginRun, define};
 pub use status::InstanceStatus;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
