@@ -122,16 +122,6 @@ async fn what_a_plugin_leaves_running_ends_with_it() {
     others_live(&daemon, "the end of the other").await;
 }
 
-/// Puts the stress plugin beside a running daemon under the name that gives it that fault at start.
-async fn install(daemon: &Daemon, fault: &str) -> String {
-    let provider = format!("stress-{fault}");
-    let plugins = daemon.base().join("plugins");
-    std::fs::copy(binary("stress"), plugins.join(".copy")).unwrap();
-    std::fs::rename(plugins.join(".copy"), plugins.join(&provider)).unwrap();
-    daemon.wait_for(&format!("plugin_providers/{provider}"), |a| a.status == 200).await;
-    provider
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn faults_of_start() {
     let faults = [
@@ -147,20 +137,16 @@ async fn faults_of_start() {
         ("failing-unpack", "unpack exited with code 1"),
     ];
     let mut builder = Daemon::builder().plugin("echo");
-    for (fault, _) in unusable {
+    for fault in faults.iter().chain(&unusable).map(|(fault, _)| *fault).chain(["noise"]) {
         builder = builder.plugin_file(&format!("stress-{fault}"), binary("stress"));
     }
     let daemon = with_echo(builder).await;
     for (fault, says) in faults {
-        let provider = install(&daemon, fault).await;
-        create(&daemon, fault, &provider, json!({})).await;
+        create(&daemon, fault, &format!("stress-{fault}"), json!({})).await;
         let errors = errors(&daemon, fault).await;
         assert_eq!(errors[0], "Failed to start plugin - didn't respond cleanly", "{fault}: {errors:?}");
         assert!(errors[1].contains(says), "{fault}: {errors:?}");
         others_live(&daemon, fault).await;
-        // They bring the same content, so that only one at a time can be there.
-        daemon.call("DELETE", &format!("/api/v3/plugin_providers/{provider}"), Value::Null).await;
-        daemon.wait_for(&format!("plugin_providers/{provider}"), |a| a.status == 404).await;
     }
     for (fault, says) in unusable {
         let provider = format!("stress-{fault}");
@@ -169,8 +155,7 @@ async fn faults_of_start() {
         assert_eq!(errors[0], format!("Missing Plugin Provider: {provider}"));
         assert!(errors[1].contains(says), "{fault}: {errors:?}");
     }
-    let noise = install(&daemon, "noise").await;
-    create(&daemon, "noise", &noise, json!({})).await;
+    create(&daemon, "noise", "stress-noise", json!({})).await;
     daemon.wait_plugin("noise").await;
 }
 
