@@ -162,6 +162,7 @@ impl Fleet {
             attempts: Vec::new(),
             step: started,
             power: Power::Unknown,
+            changed: false,
         };
         let task = inner.tasks.spawn(async move {
             let result = flow::run(&mut job).await;

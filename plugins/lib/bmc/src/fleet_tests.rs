@@ -164,7 +164,8 @@ async fn stop_ends_what_runs_and_closes_every_session() {
         tokio::task::yield_now().await;
     }
     fleet.stop().await;
-    assert_eq!(slow.await.unwrap().unwrap_err().kind, Kind::Cancelled);
+    let error = slow.await.unwrap().unwrap_err();
+    assert_eq!(error.kind, Kind::Cancelled);
     assert_eq!(driver.world().open_now, 0);
     assert_eq!(driver.run(&fleet, Verb::PowerStatus).await.unwrap_err().kind, Kind::Cancelled);
 }
@@ -209,4 +210,21 @@ async fn beyond_the_bound_sessions_are_not_kept() {
     assert_eq!((first.world().open_now, second.world().open_now), (1, 0));
     fleet.stop().await;
     assert_eq!(first.world().open_now, 0);
+}
+
+#[tokio::test]
+async fn a_change_that_is_cancelled_while_it_is_read_back_is_not_called_safe_to_repeat() {
+    let driver = FakeDriver::new(Power::Off);
+    driver.world().change_faults.push_back(Fault::Ignored);
+    let fleet = Fleet::new(Settings::default(), Arc::new(SystemClock::start()));
+    let call = tokio::spawn({
+        let (fleet, driver) = (fleet.clone(), driver.clone());
+        async move { driver.run(&fleet, Verb::PowerOn).await }
+    });
+    while !driver.world().sent.contains(&Command::Power(PowerControl::Up)) {
+        tokio::task::yield_now().await;
+    }
+    fleet.stop().await;
+    let error = call.await.unwrap().unwrap_err();
+    assert!(!error.retry_is_safe(), "{error}");
 }

@@ -2,6 +2,7 @@
 
 use crate::fleet::Inner;
 use crate::lane::{Lane, Request};
+use crate::target::Fingerprint;
 use crate::{
     Attempt, BmcError, BootState, Chassis, Class, Command, Driver, Kind, Outcome, Power, Reply, Target,
 };
@@ -18,7 +19,7 @@ pub(crate) struct Job {
     pub(crate) lane: Arc<Lane>,
     pub(crate) driver: Arc<dyn Driver>,
     pub(crate) target: Target,
-    pub(crate) fingerprint: u64,
+    pub(crate) fingerprint: Fingerprint,
     pub(crate) verb: Verb,
     pub(crate) options: VerbOptions,
     pub(crate) cancel: CancellationToken,
@@ -28,6 +29,8 @@ pub(crate) struct Job {
     pub(crate) step: Duration,
     /// The power state last read.
     pub(crate) power: Power,
+    /// A command that changes something was accepted, or its answer was lost.
+    pub(crate) changed: bool,
 }
 
 impl Job {
@@ -113,8 +116,12 @@ impl Job {
     /// Sends a command that changes something. `Ok(Some(why))`: it left, and no answer came back.
     pub(crate) async fn change(&mut self, command: Command) -> Result<Option<String>, BmcError> {
         match self.send(command).await {
-            Ok(_) => Ok(None),
+            Ok(_) => {
+                self.changed = true;
+                Ok(None)
+            }
             Err(error) if error.maybe_done && error.kind != Kind::Cancelled => {
+                self.changed = true;
                 self.note(format!("{command}: {}", error.what));
                 Ok(Some(error.what))
             }

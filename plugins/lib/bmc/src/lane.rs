@@ -2,6 +2,7 @@
 
 use crate::breaker::Breaker;
 use crate::limits::Limits;
+use crate::target::Fingerprint;
 use crate::{BmcError, Class, Clock, Command, Driver, Kind, Reply, Session, Target};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -27,7 +28,7 @@ pub(crate) struct Shared<'a> {
 pub(crate) struct Request<'a> {
     pub(crate) driver: &'a dyn Driver,
     pub(crate) target: &'a Target,
-    pub(crate) fingerprint: u64,
+    pub(crate) fingerprint: Fingerprint,
     pub(crate) command: Command,
     pub(crate) cancel: &'a CancellationToken,
 }
@@ -108,7 +109,7 @@ impl Lane {
             () = request.cancel.cancelled() => return Err(fail(self.cancelled())),
             () = std::future::ready(()), if gap.is_zero() => {}
         }
-        if state.kept.as_ref().is_some_and(|kept| kept.fingerprint != request.fingerprint) {
+        if state.kept.as_ref().is_some_and(|kept| kept.fingerprint != request.fingerprint.session) {
             close(&mut state, shared).await;
         }
         let on_kept_session = state.kept.is_some();
@@ -119,7 +120,7 @@ impl Lane {
                 close(&mut state, shared).await;
             }
             if error.kind == Kind::Credentials {
-                shared.breaker.trip(&self.bmc, request.fingerprint);
+                shared.breaker.trip(&self.bmc, request.fingerprint.credentials);
             }
         }
         if shared.kept.load(Ordering::Acquire) > shared.most_kept {
@@ -145,7 +146,7 @@ impl Lane {
                     refused_first = opened.refused_first;
                     shared.kept.fetch_add(1, Ordering::AcqRel);
                     &mut none
-                        .insert(Kept { session: opened.session, fingerprint: request.fingerprint })
+                        .insert(Kept { session: opened.session, fingerprint: request.fingerprint.session })
                         .session
                 }
             };
@@ -186,7 +187,7 @@ impl Lane {
     }
 
     fn admit(&self, shared: &Shared<'_>, request: &Request<'_>) -> Result<(), BmcError> {
-        if shared.breaker.is_open(&self.bmc, request.fingerprint) {
+        if shared.breaker.is_open(&self.bmc, request.fingerprint.credentials) {
             let user = &request.target.username;
             let what = format!(
                 "the credentials of user {user:?} were refused by this BMC before and were not tried again"

@@ -68,13 +68,14 @@ impl Target {
 
     /// What identifies the credentials and changes with them, without being them. Only equal within the
     /// process, whose random key it is made with.
-    pub(crate) fn fingerprint(&self, key: &impl BuildHasher) -> u64 {
+    pub(crate) fn fingerprint(&self, key: &impl BuildHasher) -> Fingerprint {
         let mut hasher = key.build_hasher();
         self.username.hash(&mut hasher);
         self.password.expose().hash(&mut hasher);
         self.kg.as_ref().map(Secret::expose).hash(&mut hasher);
+        let credentials = hasher.finish();
         (self.cipher as u8).hash(&mut hasher);
-        hasher.finish()
+        Fingerprint { credentials, session: hasher.finish() }
     }
 
     /// The network it counts towards: /24 of an IPv4 address, /64 of an IPv6 address, otherwise the name itself.
@@ -91,6 +92,15 @@ impl Target {
             Err(_) => self.host.clone(),
         }
     }
+}
+
+/// Stands for what a session is opened with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fingerprint {
+    /// Of user, password and Kg: a refusal counts for these, whatever the suite.
+    pub(crate) credentials: u64,
+    /// Of these and the suite: a session is kept for all of it.
+    pub(crate) session: u64,
 }
 
 impl fmt::Display for Target {
@@ -114,7 +124,11 @@ mod tests {
         assert_ne!(one.fingerprint(&key), other.fingerprint(&key));
         other = one.clone();
         other.kg = Some(Secret::new(vec![1]));
-        assert_ne!(one.fingerprint(&key), other.fingerprint(&key));
+        assert_ne!(one.fingerprint(&key).credentials, other.fingerprint(&key).credentials);
+        other = one.clone();
+        other.cipher = CipherChoice::Suite3;
+        assert_eq!(one.fingerprint(&key).credentials, other.fingerprint(&key).credentials);
+        assert_ne!(one.fingerprint(&key).session, other.fingerprint(&key).session);
     }
 
     #[test]

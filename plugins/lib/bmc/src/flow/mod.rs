@@ -11,7 +11,13 @@ mod tests;
 use crate::job::Job;
 use crate::{BmcError, Identify, Outcome, Power, Verb};
 
+/// Runs the verb of the job. Once a command has taken effect, no failure says that repeating is safe.
 pub(crate) async fn run(job: &mut Job) -> Result<Outcome, BmcError> {
+    let result = verb(job).await;
+    result.map_err(|error| if job.changed { error.maybe_done() } else { error })
+}
+
+async fn verb(job: &mut Job) -> Result<Outcome, BmcError> {
     match job.verb {
         Verb::PowerOn => power::reach(job, Power::On).await,
         Verb::PowerOff => power::reach(job, Power::Off).await,
