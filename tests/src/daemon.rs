@@ -2,7 +2,7 @@
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -334,16 +334,17 @@ impl Daemon {
         }
     }
 
-    /// Waits until a plugin instance is configured: its actions are then registered.
+    /// Waits until a plugin instance is configured: its actions are then registered. Gives the plugin object.
     pub async fn wait_plugin(&self, name: &str) -> Value {
-        let shown = self
-            .wait_for(&format!("plugins/{name}"), |a| a.status == 200 && a.json()["Available"] == true)
-            .await;
-        let plugin = shown.json();
-        let provider = plugin["Provider"].as_str().unwrap_or_default().to_owned();
-        self.wait_for("logs", |a| a.text().contains(&format!("plugin {name} configured"))).await;
-        assert_eq!(plugin["PluginErrors"], serde_json::json!([]), "{provider}");
-        plugin
+        let configured = |answer: &Answer| {
+            let status = answer.json();
+            let mut plugins = status["Plugins"].as_array().into_iter().flatten();
+            plugins.any(|p| p["Name"] == name && p["State"] == "configured")
+        };
+        self.wait_for("system/status", configured).await;
+        let plugin =
+            self.wait_for(&format!("plugins/{name}"), |a| a.json()["PluginErrors"] == json!([])).await;
+        plugin.json()
     }
 
     /// Sends it a signal.

@@ -9,10 +9,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 
 /// The user `nobody`.
-const NOBODY: u32 = 65_534;
+pub const NOBODY: u32 = 65_534;
 
 /// Says past the test harness, which shows nothing of tests that pass, that one could not run here.
-fn skipped(what: &str, how: &str) {
+pub fn skipped(what: &str, how: &str) {
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
     let _ = std::io::stderr().write_all(format!("\nSKIPPED: {test}: {what} is absent; {how}\n").as_bytes());
 }

@@ -1,12 +1,14 @@
 //! The local socket of the command line: the kernel says who calls.
 
+use crate::bad_input::{NOBODY, skipped};
 use bytes::Bytes;
-use drp_tests::daemon::Daemon;
+use drp_tests::daemon::{Daemon, binary};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 
 async fn call(daemon: &Daemon, method: &str, path: &str) -> (u16, Vec<u8>) {
     let client: Client<hyperlocal::UnixConnector, Full<Bytes>> =
@@ -33,6 +35,27 @@ async fn the_operator_needs_no_password() {
     let (_, state) = call(&daemon, "GET", "/api/v3/system/status").await;
     let state = json(&state);
     assert_eq!((&state["State"], &state["Pid"]), (&json!("ready"), &json!(daemon.pid())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_else_is_told_why_not() {
+    let daemon = Daemon::start();
+    // The file's mode keeps others out already; the daemon does not rely on it.
+    std::fs::set_permissions(&daemon.socket, PermissionsExt::from_mode(0o666)).unwrap();
+    std::fs::set_permissions(daemon.base(), PermissionsExt::from_mode(0o755)).unwrap();
+    let mut drp = std::process::Command::new(binary("drp"));
+    drp.arg("--socket").arg(&daemon.socket).args(["machines", "list"]).uid(NOBODY).gid(NOBODY);
+    let done = match drp.output() {
+        Ok(done) if nix::unistd::geteuid().is_root() => done,
+        _ => {
+            return skipped(
+                "another user who may run the build",
+                "run the tests as root, in a directory all may read",
+            );
+        }
+    };
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(!done.status.success() && said.contains("may not use the local socket"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

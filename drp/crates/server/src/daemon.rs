@@ -27,8 +27,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// How long a client may take to send the head of a request.
-const HEAD: Duration = Duration::from_secs(30);
+/// How long a client may take to send the head of a request, and may keep a connection without one.
+const HEAD: Duration = Duration::from_secs(120);
 /// How long plugins may take to stop, all together; the host bounds each one more tightly.
 const PLUGINS: Duration = Duration::from_secs(45);
 /// How long requests under way may take once plugins have stopped.
