@@ -51,6 +51,32 @@ async fn a_new_password_kills_old_tokens() {
     assert_eq!(answer(login("second")).await.status, 200);
 }
 
+/// A backup holds every key and password hash, so nothing less than everything may ask for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_needs_every_claim() {
+    let daemon = Daemon::start();
+    let most = json!({"Name": "most", "Claims": [{"scope": "*", "action": "get,list", "specific": "*"}]});
+    daemon.expect(201, "POST", "roles", most).await;
+    for (name, roles) in [("bare", json!([])), ("reader", json!(["most"]))] {
+        daemon.expect(201, "POST", "users", json!({"Name": name, "Roles": roles})).await;
+        daemon.expect(200, "PUT", &format!("users/{name}/password"), json!({"Password": "pw"})).await;
+    }
+    let narrow = daemon.get("users/rocketskates/token?scope=machines&action=get&specific=*").await;
+    let narrow = narrow["Token"].as_str().unwrap();
+    for path in ["/api/v3/backup", "/api/v3/system/backup"] {
+        let get = || daemon.anonymous("GET", path);
+        let cannot = format!("Cannot access {path}");
+        for request in [
+            get().basic_auth("bare", Some("pw")),
+            get().basic_auth("reader", Some("pw")),
+            get().bearer_auth(narrow),
+        ] {
+            refused(&answer(request).await, 403, "AUTH", &[&cannot, "Requires: * * *"]);
+        }
+        assert_eq!(answer(get().basic_auth(USER.0, Some(USER.1))).await.status, 200, "{path}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn claims_are_checked() {
     let daemon = Daemon::start();

@@ -185,6 +185,13 @@ impl Claims {
         !self.all_of.is_empty() && self.all_of.iter().all(|claims| holds(claims, scope, action, "*"))
     }
 
+    /// Whether these are `* * *`: nothing is forbidden. What no claim can name, a copy of the whole store for
+    /// instance, asks for this; [`Claims::allow`] would let anybody do what its table does not know.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.allow_all("*", "*")
+    }
+
     /// Whether other claims allow no more than these.
     #[must_use]
     pub(crate) fn contain(&self, others: &[Claim]) -> bool {
@@ -243,6 +250,16 @@ mod tests {
         let mut parts = text.split(' ').map(str::to_owned);
         let mut next = || parts.next().unwrap_or_default();
         Claim { scope: next(), action: next(), specific: next() }
+    }
+
+    #[test]
+    fn only_everything_is_full() {
+        assert!(Claims::full().is_full());
+        for short in ["* get *", "machines * *", "* * x", ""] {
+            assert!(!Claims::new(vec![claim(short)]).is_full(), "{short}");
+        }
+        assert!(!Claims::new(Vec::new()).is_full() && !Claims::default().is_full());
+        assert!(!Claims::full().narrowed(vec![claim("* get *")]).is_full());
     }
 
     #[test]
