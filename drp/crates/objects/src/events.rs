@@ -204,6 +204,22 @@ impl EventBus {
         self.send(occurrence);
     }
 
+    /// As [`EventBus::publish`], of an object that is JSON text already: nothing is built that no subscriber asks for.
+    pub fn publish_json(&self, kind: &str, action: &str, key: String, principal: String, object: Bytes) {
+        self.send(Occurrence {
+            seq: 0,
+            time: Time::now().to_string(),
+            kind: kind.to_owned(),
+            action: action.to_owned(),
+            key,
+            principal,
+            object,
+            original: Bytes::new(),
+            event: OnceLock::new(),
+            json: OnceLock::new(),
+        });
+    }
+
     pub(crate) fn happened(&self, happening: Happening) {
         let Happening { kind, action, key, principal, object, original } = happening;
         self.send(Occurrence {

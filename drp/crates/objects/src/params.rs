@@ -46,6 +46,12 @@ pub(crate) fn patched(patch: &Patch, prefix: &str, key: &str, map: JsonMap) -> R
 }
 
 impl Objects {
+    /// Whether a param is defined and secure.
+    #[must_use]
+    pub fn is_secure_param(&self, name: &str) -> bool {
+        self.inner.state.param(name).is_some_and(|param| param.secure)
+    }
+
     fn params_bearer(&self, prefix: &str, id: &str, word: &'static str) -> Result<(Arc<Table>, Arc<Row>)> {
         let (table, row) = self.found(prefix, id, word)?;
         if !table.kind.has_params {

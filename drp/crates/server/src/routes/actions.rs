@@ -2,11 +2,12 @@
 
 use crate::http::{Answer, Call, Failure, JSON_LIMIT, Reply};
 use drp_host::InstanceState;
-use drp_objects::{Candidate, Objects};
-use drp_protocol::{Action, Event, JsonMap};
+use drp_objects::Candidate;
+use drp_protocol::{Action, JsonMap};
 use http::Method;
-use serde::Deserialize;
-use serde_json::json;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long a plugin that is starting is waited for.
@@ -67,28 +68,22 @@ fn announce(call: &Call, set: &str, id: &str, action: &Action) {
     let objects = &call.app.objects;
     let key =
         objects.resolve(set, id).unwrap_or_else(|| if set == "system" { "global" } else { id }.to_owned());
-    let open = action.params.iter().filter(|(name, _)| !is_secure(objects, name));
-    let object = json!({
-        "Model": action.model,
-        "Plugin": action.plugin,
-        "Command": action.command,
-        "CommandSet": action.command_set,
-        "Params": open.map(|(name, value)| (name.clone(), value.clone())).collect::<JsonMap>(),
-    });
-    let mut event = Event::now(set, action.command.as_str(), key, object);
-    event.principal.clone_from(&call.who.name);
-    objects.events().publish(event);
+    let params = action.params.iter().filter(|(name, _)| !objects.is_secure_param(name)).collect();
+    let Action { model, plugin, command, command_set, .. } = action;
+    let announced = Announced { command, command_set, model, params, plugin };
+    let object = serde_json::to_vec(&announced).unwrap_or_default();
+    objects.events().publish_json(set, command, key, call.who.name.clone(), object.into());
 }
 
-/// The part of a param that matters here.
-#[derive(Deserialize)]
-struct Secured {
-    #[serde(rename = "Secure")]
-    secure: bool,
-}
-
-fn is_secure(objects: &Objects, name: &str) -> bool {
-    objects.get("params", name).is_ok_and(|param| param.model::<Secured>().is_ok_and(|param| param.secure))
+/// An action as its event shows it. Borrowed: the object it acts on is not copied for subscribers that may not exist.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Announced<'a> {
+    command: &'a str,
+    command_set: &'a str,
+    model: &'a Value,
+    params: BTreeMap<&'a String, &'a Value>,
+    plugin: &'a str,
 }
 
 /// What is offered for a command. A plugin that offers it and is just starting, after a change of its params for
