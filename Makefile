@@ -1,11 +1,12 @@
 # Two commands do everything on a fresh machine with Rust: `make demo` and `make test`.
 CARGO ?= cargo
 
-.PHONY: help demo test bench setup build fmt lint
+.PHONY: help demo test soak bench setup build fmt lint
 
 help:
 	@echo 'make demo   build, start the daemon with a simulated BMC, power a machine on, boot PXE, cycle, stop'
 	@echo 'make test   install what the tests need, build everything, run all tests'
+	@echo 'make soak   a thousand kills of the daemon and of the store under load (promises P1, P2)'
 	@echo 'make bench  release build, print the promises with their floors (ARGS="--only 1 --quick")'
 	@echo 'make lint   formatting and clippy, as CI runs them'
 
@@ -22,6 +23,11 @@ build:
 
 setup:
 	tests/setup.sh
+
+# The suite kills a few times at every run; this is the number that promise P1 names.
+soak: build
+	DRP_KILLS=1000 $(CARGO) test -p drp-tests --test crash
+	DRP_STORE_KILLS=1000 $(CARGO) test -p drp-store --test it kill
 
 # Plugins are built on their own so that their figures are those of what an author ships.
 bench: setup

@@ -7,7 +7,7 @@
 use drp_tests::daemon::{Daemon, USER, processes_under};
 use serde_json::{Value, json};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::Path,
     time::{Duration, Instant},
 };
@@ -40,6 +40,51 @@ async fn write_until_killed(http: reqwest::Client, api: String, round: u32, writ
         }
     }
     acknowledged
+}
+
+/// What a client that changes and deletes knows at the end: the last acknowledged text of each machine that is
+/// still there, the text that may have come after it, and the machines that are gone.
+#[derive(Default)]
+struct Changes {
+    last: BTreeMap<String, u64>,
+    deleted: BTreeSet<String>,
+    unsure: BTreeSet<String>,
+}
+
+/// A third client: changes its own machines over and over, and deletes some of them.
+async fn change_until_killed(http: reqwest::Client, api: String, round: u32) -> Changes {
+    let mut changes = Changes::default();
+    let send = async |method: reqwest::Method, path: &str, body: Value| {
+        let url = format!("{api}/api/v3/{path}");
+        let answer =
+            http.request(method, url).basic_auth(USER.0, Some(USER.1)).json(&body).send().await.ok()?;
+        assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap_or_default());
+        Some(())
+    };
+    for n in 0u64.. {
+        let name = format!("c{round}-{}", n % 5);
+        // In doubt from here until the answer.
+        changes.unsure.insert(name.clone());
+        let path = format!("machines/Name:{name}");
+        let done = if !changes.last.contains_key(&name) {
+            send(reqwest::Method::POST, "machines", json!({"Name": name, "Params": {"crash/n": n}})).await
+        } else if n % 3 == 0 {
+            send(reqwest::Method::DELETE, &path, json!({})).await
+        } else {
+            send(reqwest::Method::POST, &format!("{path}/params/crash%2Fn"), json!(n)).await
+        };
+        if done.is_none() {
+            return changes;
+        }
+        changes.unsure.remove(&name);
+        if n % 3 == 0 && changes.last.remove(&name).is_some() {
+            changes.deleted.insert(name);
+        } else {
+            changes.deleted.remove(&name);
+            changes.last.insert(name, n);
+        }
+    }
+    changes
 }
 
 /// Another client: counts up through the incrementer plugin and remembers the last acknowledged value.
@@ -85,6 +130,7 @@ async fn killed_under_load_it_loses_no_acknowledged_write_and_leaves_no_orphan()
     let base = temp.path();
     let mut expected = BTreeSet::new();
     let mut counted = 0;
+    let mut changed = Vec::new();
     let daemon = start(base);
     daemon.expect(201, "POST", "machines", json!({"Name": "counter"})).await;
     daemon.expect(201, "POST", "plugins", json!({"Name": "incr", "Provider": "incrementer"})).await;
@@ -99,6 +145,7 @@ async fn killed_under_load_it_loses_no_acknowledged_write_and_leaves_no_orphan()
             .map(|w| tokio::spawn(write_until_killed(daemon.http.clone(), daemon.api.clone(), round, w)))
             .collect();
         let counter = tokio::spawn(count_until_killed(daemon.http.clone(), daemon.api.clone()));
+        let changer = tokio::spawn(change_until_killed(daemon.http.clone(), daemon.api.clone(), round));
         // A different moment each time, spread over start-up of the load and its middle.
         tokio::time::sleep(Duration::from_millis(40 + u64::from(round * 97 % 400))).await;
         daemon.kill9();
@@ -107,6 +154,7 @@ async fn killed_under_load_it_loses_no_acknowledged_write_and_leaves_no_orphan()
             expected.extend(writer.await.unwrap());
         }
         counted = counted.max(counter.await.unwrap());
+        changed.push(changer.await.unwrap());
     }
 
     let daemon = start(base);
@@ -118,6 +166,15 @@ async fn killed_under_load_it_loses_no_acknowledged_write_and_leaves_no_orphan()
         stored.as_u64().unwrap_or_default() >= counted,
         "counter acknowledged {counted}, stored {stored}"
     );
+    for Changes { last, deleted, unsure } in changed {
+        for (name, n) in last.iter().filter(|(name, _)| !unsure.contains(*name)) {
+            let stored = daemon.get(&format!("machines/Name:{name}/params/crash%2Fn")).await;
+            assert_eq!(stored, *n, "the last acknowledged change of {name}");
+        }
+        for name in deleted.difference(&unsure) {
+            assert!(!found.contains(name), "{name} is back after its acknowledged deletion");
+        }
+    }
     assert!(expected.len() > 1, "the writers wrote nothing, so nothing was shown");
     drop(daemon);
     nothing_left(base).await;
