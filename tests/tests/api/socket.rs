@@ -163,6 +163,7 @@ async fn lost_events_are_marked_with_their_range() {
     });
     futures_util::future::join_all(lanes).await;
     post(EVENTS).await;
+    let end = EVENTS.to_string();
     let (mut seen, mut lost, mut last) = (0, 0, 0);
     loop {
         let event = socket.next().await;
@@ -175,7 +176,7 @@ async fn lost_events_are_marked_with_their_range() {
             continue;
         }
         seen += 1;
-        if event["Key"] == EVENTS.to_string() {
+        if event["Key"] == end.as_str() {
             break;
         }
     }

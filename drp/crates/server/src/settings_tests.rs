@@ -103,3 +103,16 @@ fn paths_follow_the_base_root() {
         Ok(())
     });
 }
+
+#[test]
+fn the_bounds_in_the_documentation_are_those_of_the_code() {
+    let page = include_str!("../../../../docs/reference/api.md");
+    for line in [
+        format!("| JSON body | {} MiB", crate::http::JSON_LIMIT >> 20),
+        format!("port {API_PORT}"),
+        "8,192 (`--event-queue`)".to_owned(),
+    ] {
+        assert!(page.contains(&line), "{line:?} is not in docs/reference/api.md");
+    }
+    assert_eq!(EVENT_QUEUE, 8_192);
+}
