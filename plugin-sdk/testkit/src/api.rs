@@ -48,6 +48,7 @@ struct ApiState {
     registered: Vec<String>,
     requests: Vec<String>,
     failure: Option<Error>,
+    features: Option<Vec<String>>,
 }
 
 #[derive(Clone)]
@@ -86,7 +87,7 @@ impl FakeApi {
     fn service(&self) -> Router {
         Router::new()
             .route("/api/v3/ws", get(websocket))
-            .route("/api/v3/info", get(async || json(200, "{\"features\":[\"secure-param-upgrade\"]}")))
+            .route("/api/v3/info", get(info))
             .route("/api/v3/machines/{id}/params/{*name}", any(param))
             .fallback(async |method: Method, uri: axum::http::Uri| {
                 error(&Error::new(404, method.as_str(), "No route").on("", uri.to_string()))
@@ -126,6 +127,11 @@ impl FakeApi {
         self.state().failure = failure;
     }
 
+    /// Features that `info` shows from now on; at first `secure-param-upgrade`.
+    pub fn set_features(&self, features: &[&str]) {
+        self.state().features = Some(features.iter().map(ToString::to_string).collect());
+    }
+
     /// Requests about params so far, as `METHOD path`.
     #[must_use]
     pub fn requests(&self) -> Vec<String> {
@@ -152,6 +158,11 @@ impl FakeApi {
     pub(crate) fn shut_down(&self) {
         self.inner.handle.shutdown();
     }
+}
+
+async fn info(State(api): State<FakeApi>) -> Response {
+    let features = api.state().features.clone().unwrap_or_else(|| vec!["secure-param-upgrade".to_owned()]);
+    json(200, serde_json::json!({ "features": features }).to_string())
 }
 
 fn json(status: u16, body: impl Into<Body>) -> Response {

@@ -81,6 +81,9 @@ async fn a_refusal_of_the_bmc_is_told_in_words() {
     let outcome = rig.good(bmc.address(), "poweroff").await;
     assert!(attempts(&outcome)[0].contains("busy"), "{outcome}");
     assert_eq!(bmc.counts().power_downs, 1);
+    bmc.set_faults([Rule::new(On::Command(0, 2), Effect::Completion { code: 0xc0 })]);
+    is(&rig.on(bmc.address(), "poweron", json!({})).await.unwrap_err(), 502, "BMC_BUSY");
+    assert_eq!(bmc.counts().power_ups, 0);
     let error = rig.on(bmc.address(), "powerreset", json!({})).await.unwrap_err();
     is(&error, 409, "STATE");
     rig.stop().await;
@@ -214,6 +217,15 @@ async fn two_power_changes_at_once_are_a_409() {
     let error = second.unwrap_err();
     is(&error, 409, "CONFLICT");
     assert!(error.messages[0].contains("poweron"), "{error}");
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn config_needs_a_daemon_that_opens_secure_params() {
+    let rig = Rig::start().await;
+    rig.daemon.api().set_features(&["api-v3"]);
+    let error = rig.plugin.config(json!({})).await.unwrap().nested_error().unwrap();
+    assert_eq!((error.code, error.messages[0].as_str()), (500, "dr-provision missing secure-param-upgrade"));
     rig.stop().await;
 }
 
