@@ -4,12 +4,14 @@ use crate::{
     Claims, Fetched, Objects, Principal, Result,
     claims::check_claims,
     fault::Fault,
+    memory::Row,
     password, secure,
     token::{Bearer, Payload, digest_of, now, read, sign},
     write::{Verb, hidden_name},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use drp_protocol::{Claim, Secret, User};
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -50,6 +52,29 @@ fn claim(scope: &str, action: &str, specific: &str) -> Claim {
     Claim { scope: scope.to_owned(), action: action.to_owned(), specific: specific.to_owned() }
 }
 
+/// What checking a token needs of a stored object. Each request does it, so the rest is passed over and not decoded.
+fn part<T: DeserializeOwned>(row: &Row) -> Option<T> {
+    serde_json::from_slice(&row.json).ok()
+}
+
+#[derive(Deserialize)]
+struct RoleClaims {
+    #[serde(rename = "Claims")]
+    claims: Vec<Claim>,
+}
+
+#[derive(Deserialize)]
+struct UserRoles {
+    #[serde(rename = "Roles", default)]
+    roles: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct OwnSecret {
+    #[serde(rename = "Secret")]
+    secret: String,
+}
+
 impl Objects {
     /// Checks a password. It costs some 50 ms of CPU, also for unknown users, so that their names cannot be told by
     /// the time it takes: call it in `spawn_blocking`.
@@ -74,11 +99,8 @@ impl Objects {
     }
 
     fn role_claims(&self, roles: &[String]) -> Vec<Claim> {
-        let claims_of = |role: &String| {
-            let row = self.inner.state.row("roles", role)?;
-            serde_json::from_value::<Vec<Claim>>(row.map().remove("Claims")?).ok()
-        };
-        roles.iter().filter_map(claims_of).flatten().collect()
+        let claims_of = |role: &String| part::<RoleClaims>(&*self.inner.state.row("roles", role)?);
+        roles.iter().filter_map(claims_of).flat_map(|role| role.claims).collect()
     }
 
     /// Whether a role allows no more than the user may do anyway.
@@ -101,19 +123,17 @@ impl Objects {
     /// The claims of a user as its roles say now.
     #[must_use]
     pub fn user_claims(&self, user: &str) -> Option<Claims> {
-        let user = self.user(user)?;
-        let mut claims = self.role_claims(&user.roles);
-        claims.extend(Self::self_claims(&user.name));
+        let row = self.inner.state.row("users", user)?;
+        let mut claims = self.role_claims(&part::<UserRoles>(&row)?.roles.unwrap_or_default());
+        claims.extend(Self::self_claims(&row.key));
         Some(Claims::new(claims))
     }
 
     /// The digest of the secrets that a token depends on; none when its subject is gone.
     fn digest(&self, bearer: Bearer, subject: &str) -> Option<String> {
         let grantor = self.inner.pref("systemGrantorSecret");
-        let own = |prefix: &str| {
-            let row = self.inner.state.row(prefix, subject)?;
-            row.map().remove("Secret")?.as_str().map(str::to_owned)
-        };
+        let own =
+            |prefix: &str| part::<OwnSecret>(&*self.inner.state.row(prefix, subject)?).map(|own| own.secret);
         Some(match bearer {
             Bearer::User => digest_of(&[&grantor, &own("users")?]),
             Bearer::Machine => digest_of(&[&grantor, &own("machines")?]),
