@@ -285,6 +285,15 @@ impl Daemon {
         self.log.text()
     }
 
+    /// Waits until it has logged that text.
+    pub fn wait_log(&self, text: &str) {
+        let end = Instant::now() + Duration::from_secs(10);
+        while !self.log().contains(text) {
+            assert!(Instant::now() < end, "{text:?} is not in:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// A request with the well-known account; `path` begins with a slash.
     pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         self.anonymous(method, path).basic_auth(USER.0, Some(USER.1))

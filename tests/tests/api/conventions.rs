@@ -48,7 +48,7 @@ async fn browsers_may_read_the_counts_and_requests_have_ids() {
 
     let traced = answer(daemon.request("GET", "/api/v3/info").header("X-Log-Token", "trace-me-7")).await;
     assert_eq!(traced.header("x-request-id"), "trace-me-7");
-    assert!(daemon.log().contains("trace-me-7"), "{}", daemon.log());
+    daemon.wait_log("trace-me-7");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -240,7 +240,7 @@ impl Servers {
         let router = static_files::router(Arc::clone(app)).into_make_service();
         let mut files = axum_server::from_tcp(bound.files)
             .map_err(system)?
-            .acceptor(NoDelayAcceptor::new())
+            .acceptor(WithLocalAddr::new(NoDelayAcceptor::new()))
             .handle(tcp[1].clone());
         bounded(files.http_builder());
         let local = local(crate::http::local_api(Arc::clone(app)), bound.local, stop.subscribe());
