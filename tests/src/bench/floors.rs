@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -84,7 +85,9 @@ impl HttpsEcho {
 }
 
 fn listening(bench: &Bench, kind: &str) -> Result<(Peer, PathBuf)> {
-    let path = bench.sockets.path().join(kind);
+    // Several promises need the same floor; each has a socket of its own.
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let path = bench.sockets.path().join(format!("{kind}{}", COUNT.fetch_add(1, Ordering::Relaxed)));
     Ok((Peer::start(&[kind, &path.to_string_lossy()])?, path))
 }
 

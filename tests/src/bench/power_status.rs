@@ -97,8 +97,9 @@ impl Simulator {
             (command, "ipmi_sim")
         } else {
             let mut command = Command::new(bench.binary("drp-sim")?);
-            command.args(["bmc", "--port", &port.to_string(), "--user", "admin"]);
-            command.env("DRP_SIM_PASSWORD", PASSWORD);
+            std::fs::write(directory.join("password"), PASSWORD)?;
+            let address = format!("127.0.0.1:{port}");
+            command.args(["bmc", "--listen", &address, "--user", "admin", "--password-file", "password"]);
             (command, "drp-sim")
         };
         command.current_dir(&directory).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
