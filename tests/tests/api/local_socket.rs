@@ -9,6 +9,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 
 async fn call(daemon: &Daemon, method: &str, path: &str) -> (u16, Vec<u8>) {
     let client: Client<hyperlocal::UnixConnector, Full<Bytes>> =
@@ -75,6 +76,8 @@ async fn the_daemon_stops_when_asked_over_it_and_only_there() {
 async fn a_backup_is_a_store() {
     let daemon = Daemon::start();
     daemon.expect(201, "POST", "profiles", json!({"Name": "hall"})).await;
+    let content = json!({"meta": {"Name": "lamps"}, "sections": {"profiles": {"lamp": {"Name": "lamp"}}}});
+    daemon.expect(201, "POST", "contents", content).await;
     for path in ["/api/v3/backup", "/api/v3/system/backup"] {
         let (status, bytes) = call(&daemon, "GET", path).await;
         assert_eq!(status, 200);
@@ -82,7 +85,27 @@ async fn a_backup_is_a_store() {
     }
     let (_, bytes) = call(&daemon, "GET", "/api/v3/backup").await;
     let dir = tempfile::tempdir_in("/tmp").unwrap();
-    std::fs::write(dir.path().join("drp.db"), bytes).unwrap();
-    let restored = Daemon::builder().base(dir.path()).start();
+    let backup = dir.path().join("backup");
+    std::fs::write(&backup, bytes).unwrap();
+
+    // Over a store that has something else, while its daemon runs, and once it does not.
+    let base = dir.path().join("base");
+    let other = Daemon::builder().base(&base).start();
+    other.expect(201, "POST", "profiles", json!({"Name": "other"})).await;
+    let restore = |file: &Path| {
+        let mut drp = std::process::Command::new(binary("drp"));
+        drp.arg("--base-root").arg(&base).arg("restore").arg(file).output().unwrap()
+    };
+    assert!(!restore(&backup).status.success(), "a running daemon keeps its store");
+    assert!(other.stop().0.success());
+    let noise = dir.path().join("noise");
+    std::fs::write(&noise, "no database".repeat(1000)).unwrap();
+    assert!(!restore(&noise).status.success());
+    let done = restore(&backup);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let restored = Daemon::builder().base(&base).start();
     assert_eq!(restored.get("profiles/hall").await["Name"], "hall");
+    assert_eq!(restored.get("profiles/lamp").await["Bundle"], "lamps");
+    assert_eq!(restored.call("GET", "/api/v3/profiles/other", Value::Null).await.status, 404);
+    assert!(base.join("drp.db.before-restore").exists());
 }

@@ -1,94 +1,90 @@
-//! Bundles that people uploaded: layers live in memory, so each is kept as a file and put back at start.
+//! Bundles that people uploaded. Layers live in memory, so each bundle is kept in the store, where a backup finds it,
+//! and put back at start.
 
-use crate::listen::{private_dir, write_private};
-use crate::{Backend, ServeError, Settings};
 use drp_objects::{LayerKind, Objects};
-use drp_protocol::{Bundle, Error};
-use std::fmt::Write;
-use std::path::PathBuf;
+use drp_protocol::{Bundle, BundleSummary, Error};
+use drp_store::{Batch, Op, Store, StoreError};
+use std::fmt::Display;
+use std::ops::ControlFlow;
+use std::sync::Arc;
 
-/// The files of uploaded bundles; none for a store in memory.
-pub(crate) struct Kept(Option<PathBuf>);
+/// Where bundles are kept. No type of object has such a name.
+const SPACE: &str = "$contents";
+
+/// The bundles that were uploaded.
+pub(crate) struct Kept(pub(crate) Arc<dyn Store>);
 
 impl Kept {
-    pub(crate) fn open(settings: &Settings) -> Result<Self, ServeError> {
-        if settings.backend == Backend::Memory {
-            return Ok(Self(None));
-        }
-        let dir = settings.base_root.join("contents");
-        private_dir("content directory", &dir, 0o700)?;
-        Ok(Self(Some(dir)))
-    }
-
-    /// Puts every kept bundle back. One that no longer fits is named in the log and left where it is.
-    pub(crate) async fn load(&self, objects: &Objects) {
-        let Some(dir) = &self.0 else { return };
-        let Ok(entries) = std::fs::read_dir(dir) else { return };
-        let mut files: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).collect();
-        files.retain(|path| path.extension().is_some_and(|ext| ext == "json"));
-        files.sort();
-        for path in files {
-            let bundle = std::fs::read(&path).map_err(|e| e.to_string());
-            let bundle =
-                bundle.and_then(|text| serde_json::from_slice::<Bundle>(&text).map_err(|e| e.to_string()));
-            let put = match bundle {
-                Ok(bundle) => objects
-                    .put_layer(bundle, LayerKind::Dynamic, false)
-                    .await
-                    .map(drop)
-                    .map_err(|e| e.to_string()),
-                Err(error) => Err(error),
+    /// Puts every kept bundle back. One that no longer fits is named in the log and stays where it is.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(crate) async fn load(&self, objects: &Objects) -> Result<(), StoreError> {
+        let mut records = Vec::new();
+        drp_store::for_each(&*self.0, SPACE, "", |record| {
+            records.push(record);
+            ControlFlow::Continue(())
+        })?;
+        for record in records {
+            let put = match serde_json::from_slice::<Bundle>(&record.value) {
+                Ok(bundle) => {
+                    objects.put_layer(bundle, LayerKind::Dynamic, false).await.map_err(|e| e.to_string())
+                }
+                Err(error) => Err(error.to_string()),
             };
             if let Err(error) = put {
-                tracing::error!(file = %path.display(), error, "a content bundle cannot be loaded");
+                tracing::error!(content = record.key, error, "uploaded content cannot be loaded");
             }
         }
+        Ok(())
     }
 
-    /// Keeps a bundle, whole or not at all. It may hold secrets, so only its owner may read it.
-    pub(crate) fn keep(&self, bundle: &Bundle) -> Result<(), Error> {
-        let Some(path) = self.path(&bundle.meta.name) else { return Ok(()) };
-        let wrong = |text: String| {
-            Error::new(500, "POST", format!("the bundle cannot be kept: {text}"))
-                .on("contents", &bundle.meta.name)
-        };
-        let text = serde_json::to_vec(bundle).map_err(|e| wrong(e.to_string()))?;
-        write_private(&path, &text).map_err(|e| wrong(e.to_string()))
-    }
-
-    /// Forgets a bundle.
-    pub(crate) fn forget(&self, name: &str) {
-        if let Some(path) = self.path(name)
-            && let Err(error) = std::fs::remove_file(&path)
-        {
-            tracing::warn!(file = %path.display(), %error, "a content bundle cannot be removed");
+    /// Keeps a bundle, puts it into its layer, and takes it back when it does not fit there.
+    ///
+    /// # Errors
+    /// Those of the layer; 500 and 507 when it cannot be kept.
+    pub(crate) async fn put(
+        &self,
+        objects: &Objects,
+        bundle: Bundle,
+        force: bool,
+    ) -> Result<BundleSummary, Error> {
+        let name = bundle.meta.name.clone();
+        let wrong = |e: &dyn Display, code| refuse(code, "POST", &name, e);
+        let text = serde_json::to_vec(&bundle).map_err(|e| wrong(&e, 500))?;
+        let before = self.0.get(SPACE, &name).map_err(|e| wrong(&e, status(&e)))?;
+        self.submit(Op::put(SPACE, name.as_str(), text)).await.map_err(|e| wrong(&e, status(&e)))?;
+        let put = objects.put_layer(bundle, LayerKind::Dynamic, force).await;
+        if put.is_err() {
+            let back = match before {
+                Some(record) => Op::put(SPACE, name.as_str(), record.value),
+                None => Op::delete(SPACE, name.as_str()),
+            };
+            if let Err(error) = self.submit(back).await {
+                tracing::error!(content = name, %error, "a refused bundle cannot be taken back from the store");
+            }
         }
+        put
     }
 
-    fn path(&self, name: &str) -> Option<PathBuf> {
-        self.0.as_ref().map(|dir| dir.join(format!("{}.json", file_name(name))))
+    /// Forgets a bundle and removes its layer.
+    ///
+    /// # Errors
+    /// 500 and 507 when the store fails.
+    pub(crate) async fn remove(&self, objects: &Objects, name: &str) -> Result<(), Error> {
+        self.submit(Op::delete(SPACE, name)).await.map_err(|e| refuse(status(&e), "DELETE", name, &e))?;
+        objects.remove_layer(name).await.map(drop)
+    }
+
+    async fn submit(&self, op: Op) -> Result<(), StoreError> {
+        self.0.submit(Batch::new(vec![op])).await.map(drop)
     }
 }
 
-/// A name as a file name: all but letters, digits, dash and underscore percent-encoded.
-fn file_name(name: &str) -> String {
-    name.bytes().fold(String::new(), |mut text, byte| {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') {
-            text.push(char::from(byte));
-        } else {
-            let _ = write!(text, "%{byte:02X}");
-        }
-        text
-    })
+fn status(error: &StoreError) -> u16 {
+    if matches!(error, StoreError::DiskFull { .. }) { 507 } else { 500 }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::file_name;
-
-    #[test]
-    fn names_make_safe_files() {
-        assert_eq!(file_name("lamps-1_a"), "lamps-1_a");
-        assert_eq!(file_name("../a b.é"), "%2E%2E%2Fa%20b%2E%C3%A9");
-    }
+fn refuse(code: u16, kind: &str, name: &str, error: &dyn Display) -> Error {
+    Error::new(code, kind, format!("the store does not take the change: {error}")).on("contents", name)
 }

@@ -73,8 +73,8 @@ pub(crate) async fn run(settings: Settings) -> Result<(), ServeError> {
         let (name, password) = (&user.name, user.password.expose());
         say(&format!("drp first start: user {name} has password {password} (kept in {})", path.display()));
     }
-    let kept = Kept::open(&settings)?;
-    kept.load(&objects).await;
+    let kept = Kept(Arc::clone(&store));
+    kept.load(&objects).await.map_err(|e| ServeError::Objects(format!("uploaded content: {e}")))?;
     let id = endpoint_id(&settings)?;
     let logins = Logins::new().map_err(|e| ServeError::Objects(format!("no random numbers: {e}")))?;
     let app = Arc::new(App {

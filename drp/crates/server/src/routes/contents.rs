@@ -1,7 +1,7 @@
 //! Content layers (wire-protocol §2.5, §3.9).
 
 use crate::http::{Answer, Call, Failure, Reply, conflict};
-use drp_objects::{LayerKind, ListQuery};
+use drp_objects::ListQuery;
 use drp_protocol::{Bundle, BundleSummary, Error, Event, JsonMap};
 use http::{Method, StatusCode};
 use std::collections::BTreeMap;
@@ -55,8 +55,7 @@ pub(super) async fn route(mut call: Call, path: &[&str]) -> Answer {
                 return Err(Error::new(404, "DELETE", "No such content store").on("contents", *name).into());
             };
             only_dynamic("DELETE", &summary)?;
-            objects.remove_layer(name).await?;
-            call.app.kept.forget(name);
+            call.app.kept.remove(&objects, name).await?;
             announce(&call, "delete", name, &summary);
             Ok(Reply::none())
         }
@@ -65,11 +64,10 @@ pub(super) async fn route(mut call: Call, path: &[&str]) -> Answer {
     }
 }
 
-/// Puts a bundle into its layer and keeps it, so that it is there after the next start.
+/// Puts a bundle into its layer, where it is after the next start too, and says so.
 async fn put(call: &Call, bundle: Bundle, force: bool, action: &str) -> Result<BundleSummary, Failure> {
     let name = bundle.meta.name.clone();
-    let summary = call.app.objects.put_layer(bundle.clone(), LayerKind::Dynamic, force).await?;
-    call.app.kept.keep(&bundle)?;
+    let summary = call.app.kept.put(&call.app.objects, bundle, force).await?;
     announce(call, action, &name, &summary);
     Ok(summary)
 }
