@@ -20,10 +20,15 @@ pub trait Model:
     fn key(&self) -> &str;
 }
 
+/// Whether a field of that JSON name holds a secret in the plain, in whatever model: `Debug` does not show it.
+pub(crate) fn is_secret(json: &str) -> bool {
+    matches!(json, "Password" | "PasswordHash" | "Secret" | "Token")
+}
+
 /// Defines a wire model from its field table (wire-protocol §2).
 ///
 /// The letters in brackets are the embedded groups of wire-protocol §2.1: V validation, A access, M meta,
-/// O owner endpoint, B bundle, P partial. Their fields stand inline, as Go embeds them.
+/// O owner endpoint, B bundle, P partial. Their fields stand inline, as Go embeds them. Secrets do not show in `Debug`.
 macro_rules! model {
     ($(#[$m:meta])* pub struct $Name:ident [$($g:ident)*] { $($body:tt)* }) => {
         model!(@group [$(#[$m])*] $Name [$($g)*] {} { $($body)* });
@@ -81,9 +86,24 @@ macro_rules! model {
     };
     (@emit [$($m:tt)*] $Name:ident { $($(#[$fm:meta])* $field:ident : $ty:ty = $json:literal),* $(,)? }) => {
         $($m)*
-        #[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
+        #[derive(Clone, Default, PartialEq, serde::Serialize)]
         pub struct $Name {
             $($(#[$fm])* #[serde(rename = $json)] pub $field: $ty,)*
+        }
+
+        impl std::fmt::Debug for $Name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                let mut out = f.debug_struct(stringify!($Name));
+                $(
+                    let name = stringify!($field).trim_start_matches("r#");
+                    if $crate::model::is_secret($json) {
+                        out.field(name, &format_args!("***"));
+                    } else {
+                        out.field(name, &self.$field);
+                    }
+                )*
+                out.finish()
+            }
         }
 
         impl $Name {
@@ -124,4 +144,25 @@ macro_rules! model {
             }
         }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Index, Job, Machine, User, UserPassword, UserToken};
+
+    #[test]
+    fn secrets_do_not_show() {
+        let secret = || "canary".to_owned();
+        for shown in [
+            format!("{:?}", UserPassword { password: secret() }),
+            format!("{:#?}", UserToken { token: secret(), ..UserToken::default() }),
+            format!("{:?}", User { secret: secret(), ..User::default() }),
+            format!("{:?}", Machine { secret: secret(), ..Machine::default() }),
+            format!("{:?}", Job { token: secret(), ..Job::default() }),
+        ] {
+            assert!(shown.contains("***") && !shown.contains("canary"), "{shown}");
+        }
+        let rest = format!("{:?}", Index { r#type: "Int".to_owned(), unique: true, ..Index::default() });
+        assert_eq!(rest, "Index { type: \"Int\", unique: true, unordered: false, regex: false }");
+    }
 }

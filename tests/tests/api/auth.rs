@@ -2,6 +2,7 @@
 
 use crate::refused;
 use drp_tests::daemon::{Daemon, USER, answer};
+use drp_tests::events::EventSocket;
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,9 +52,92 @@ async fn a_new_password_kills_old_tokens() {
     assert_eq!(answer(login("second")).await.status, 200);
 }
 
-/// A backup holds every key and password hash, so nothing less than everything may ask for it.
+/// A user without a role, who may do nothing but read, change and identify itself.
+async fn bare(daemon: &Daemon) {
+    daemon.expect(201, "POST", "users", json!({"Name": "bare", "Roles": []})).await;
+    daemon.expect(200, "PUT", "users/bare/password", json!({"Password": "pw"})).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_needs_every_claim() {
+async fn nobody_reads_by_patching() {
+    let daemon = Daemon::start();
+    bare(&daemon).await;
+    daemon.expect(201, "POST", "machines", json!({"Name": "m1"})).await;
+    let before = daemon.get("machines/Name:m1").await;
+    let test = json!([{"op": "test", "path": "/Name", "value": "m1"}]);
+    for patch in [json!([]), test.clone(), json!([{"op": "test", "path": "/Secret", "value": ""}])] {
+        let request = daemon.anonymous("PATCH", "/api/v3/machines/Name:m1").basic_auth("bare", Some("pw"));
+        refused(&answer(request.json(&patch)).await, 404, "GET", &["Not Found"]);
+    }
+    // For those who may, it is a way of reading: nothing is written and nobody is told.
+    let mut socket = EventSocket::connect(&daemon).await;
+    socket.register("machines.*.*").await;
+    for patch in [json!([]), test] {
+        assert_eq!(daemon.expect(200, "PATCH", "machines/Name:m1", patch).await, before);
+    }
+    let change = json!([{"op": "replace", "path": "/Description", "value": "x"}]);
+    daemon.expect(200, "PATCH", "machines/Name:m1", change).await;
+    assert_eq!(socket.next().await["Object"]["Description"], "x");
+}
+
+/// What no claim can name is not for everybody.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_role_nothing_can_be_changed() {
+    let daemon = Daemon::start();
+    bare(&daemon).await;
+    let secret = json!({"Name": "baseTokenSecret", "Val": "x".repeat(32), "meta": {"Name": "x"}});
+    let patch = json!([{"op": "replace", "path": "/Val", "value": "x".repeat(32)}]);
+    let types = daemon.get("objects").await;
+    let mut types: Vec<&str> = types.as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    types.extend(["preferences", "contents", "plugin_providers"]);
+    for prefix in types {
+        let one =
+            format!("/api/v3/{prefix}/{}", if prefix == "preferences" { "baseTokenSecret" } else { "x" });
+        let all = format!("/api/v3/{prefix}");
+        for (method, path, body) in [
+            ("POST", &all, &secret),
+            ("PUT", &one, &secret),
+            ("PATCH", &one, &patch),
+            ("DELETE", &one, &Value::Null),
+            ("GET", &one, &Value::Null),
+            ("PATCH", &format!("/api/v3/meta/{prefix}/x"), &json!([])),
+        ] {
+            let request = daemon.anonymous(method, path).basic_auth("bare", Some("pw")).json(body);
+            let got = answer(request).await;
+            assert!([403, 404, 405].contains(&got.status), "{method} {path}: {} {}", got.status, got.text());
+        }
+    }
+    // Not even those who may do everything pass by the checks of `/prefs`.
+    let wrong =
+        daemon.call("PUT", "/api/v3/preferences/logLevel", json!({"Name": "logLevel", "Val": "?"})).await;
+    assert_eq!(wrong.status, 405, "{}", wrong.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_in_the_wrong_place_is_not_repeated() {
+    let daemon = Daemon::start();
+    for (method, path, body) in [
+        ("PUT", "users/rocketskates/password", json!("canary")),
+        ("PUT", "users/rocketskates/password", json!({"Password": ["canary"]})),
+        ("PUT", "users/rocketskates", json!({"Name": "rocketskates", "Roles": "canary"})),
+        ("POST", "users", json!({"Name": "eve", "Roles": "canary"})),
+        ("POST", "prefs", json!({"baseTokenSecret": {"canary": 1}})),
+        ("POST", "prefs", json!("canary")),
+        ("POST", "machines/Name:x/params", json!("canary")),
+        ("PATCH", "machines/Name:x", json!(["canary"])),
+        ("POST", "contents", json!({"sections": "canary"})),
+    ] {
+        let got = daemon.call(method, &format!("/api/v3/{path}"), body).await;
+        assert!((400..500).contains(&got.status), "{method} {path}: {}", got.text());
+        assert!(!got.text().contains("canary"), "{method} {path}: {}", got.text());
+    }
+    assert!(!daemon.log().contains("canary"), "{}", daemon.log());
+}
+
+/// A backup holds every key and password hash, and the state of the daemon tells of its host: nothing less than
+/// everything may ask for them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_and_the_state_need_every_claim() {
     let daemon = Daemon::start();
     let most = json!({"Name": "most", "Claims": [{"scope": "*", "action": "get,list", "specific": "*"}]});
     daemon.expect(201, "POST", "roles", most).await;
@@ -63,7 +147,7 @@ async fn a_backup_needs_every_claim() {
     }
     let narrow = daemon.get("users/rocketskates/token?scope=machines&action=get&specific=*").await;
     let narrow = narrow["Token"].as_str().unwrap();
-    for path in ["/api/v3/backup", "/api/v3/system/backup"] {
+    for path in ["/api/v3/backup", "/api/v3/system/backup", "/api/v3/system/status"] {
         let get = || daemon.anonymous("GET", path);
         let cannot = format!("Cannot access {path}");
         for request in [

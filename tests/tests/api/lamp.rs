@@ -92,6 +92,14 @@ async fn requests_are_passed_through_as_they_are() {
         assert_eq!((nobody.status, &nobody.json()["Type"]), (404, &json!("GET")));
         assert_eq!(answer(daemon.anonymous("GET", &format!("{prefix}/lamp/seen"))).await.status, 401);
     }
+    // Any method: a plugin answers OPTIONS itself, but for the preflights of browsers, which have no credentials.
+    let asked = |request: reqwest::RequestBuilder| answer(request.header("origin", "https://ui.example"));
+    let got = asked(daemon.request("OPTIONS", "/plugin-apis/lamp/mirror/o").body("body")).await;
+    assert_eq!((got.status, got.text().contains("/mirror/o")), (200, true), "{}", got.text());
+    assert_eq!(got.header("access-control-allow-origin"), "*");
+    let got = asked(daemon.anonymous("OPTIONS", "/plugin-apis/lamp/mirror/o")).await;
+    assert_eq!((got.status, got.bytes.len()), (204, 0));
+    assert!(got.header("access-control-allow-methods").contains("DELETE"));
     let large = "x".repeat(1 << 20);
     let got = answer(daemon.request("POST", "/plugin-apis/lamp/mirror/large").body(large.clone())).await;
     assert!(got.status == 200 && got.text().ends_with(&large), "{}", got.status);

@@ -82,12 +82,8 @@ impl Objects {
     /// # Errors
     /// [`Denied::Credentials`].
     pub fn login(&self, user: &str, password: &Secret<String>) -> Result<Principal, Denied> {
-        const NOBODY: &str = concat!(
-            "16384$8$1$00000000000000000000000000000000$",
-            "0000000000000000000000000000000000000000000000000000000000000000"
-        );
         let stored = self.inner.state.hidden(&hidden_name("users", user));
-        let fits = password::fits(password.expose(), stored.as_deref().unwrap_or(NOBODY));
+        let fits = password::fits(password.expose(), stored.as_deref().unwrap_or(password::NOBODY));
         if !fits || stored.is_none() {
             return Err(Denied::Credentials);
         }

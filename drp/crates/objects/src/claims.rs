@@ -164,18 +164,18 @@ impl Claims {
     }
 
     /// Whether the thing is allowed. `specific` is the key of an object, or empty for none in particular, which is
-    /// matched only by `*` or an explicitly listed empty text. A scope or action that the claims table does not know
-    /// is allowed to anyone who has any claims at all.
+    /// matched only by `*` or an explicitly listed empty text. An action that the claims table does not know is allowed
+    /// to anyone who has any claims at all, but for the usual ones, which are asked for on every scope, and a literal
+    /// `*`.
     #[must_use]
     pub fn allow(&self, scope: &str, action: &str, specific: &str) -> bool {
         if self.all_of.is_empty() {
             return false;
         }
-        let asked = match KNOWN.get(scope) {
-            Some(_) => known(scope, action),
-            // `logs` is for everybody; any other scope may be a raw type.
-            None => scope != "logs" && USUAL.iter().chain(RAW_EXTRA).any(|a| *a == base(action)),
-        };
+        // `logs` is for everybody; any other scope that the table does not know may be a raw type. The usual actions
+        // are asked for where the table leaves them out, too: what nobody may be given is not for everybody.
+        let usual = || scope != "logs" && USUAL.iter().chain(RAW_EXTRA).any(|a| *a == base(action));
+        let asked = scope == "*" || base(action) == "*" || known(scope, action) || usual();
         !asked || self.all_of.iter().all(|claims| holds(claims, scope, action, specific))
     }
 
@@ -281,6 +281,17 @@ mod tests {
             // Unknown to the table: anyone. Raw types are scopes like others.
             ("machines get *", "logs watch x", true),
             ("machines get *", "machines save x", true),
+            // The usual actions are asked for also where the table does not have them.
+            ("users token me", "preferences update:/Val baseTokenSecret", false),
+            ("users token me", "preferences create ", false),
+            ("users token me", "info delete x", false),
+            ("users token me", "users getSecure x", false),
+            ("* * *", "preferences update:/Val baseTokenSecret", true),
+            // Everything is never unknown.
+            ("users token me", "* * *", false),
+            ("users token me", "machines * x", false),
+            ("users token me", "* get x", false),
+            ("* * *", "* * *", true),
             ("machines get *", "cows get x", false),
             ("cows get *", "cows get x", true),
         ] {

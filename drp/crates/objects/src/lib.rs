@@ -55,6 +55,7 @@ mod pattern;
 mod prefs;
 mod query;
 mod raw;
+mod said;
 mod schema;
 mod secure;
 mod state;
@@ -76,6 +77,7 @@ pub use params::ParamsQuery;
 pub use patch::Patch;
 pub use pattern::{Pattern, PatternSet};
 pub use query::ListQuery;
+pub use said::json_error;
 pub use ttl::parse_ttl;
 
 /// What every fallible call of this crate gives: its error is ready for the wire.

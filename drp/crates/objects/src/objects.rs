@@ -191,6 +191,9 @@ impl Objects {
                     ),
                 ],
             })?;
+            if patch.only_reads() {
+                return Ok(None);
+            }
             self.decode(table, &row.key, document, "PATCH", 406).map(Some)
         })
         .await

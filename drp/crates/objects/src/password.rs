@@ -12,6 +12,12 @@ const P: u32 = 1;
 /// Highest cost that a stored hash may ask for: 2^20 × 8 × 128 bytes are a GiB.
 const MAX_LOG_N: u8 = 17;
 
+/// A hash that no password fits, for users that do not exist: checking it costs what a real one costs.
+pub(crate) const NOBODY: &str = concat!(
+    "16384$8$1$00000000000000000000000000000000$",
+    "0000000000000000000000000000000000000000000000000000000000000000"
+);
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, b| {
         let _ = write!(text, "{b:02x}");
@@ -53,7 +59,7 @@ pub(crate) fn fits(password: &str, stored: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{fits, hash};
+    use super::{NOBODY, fits, hash};
 
     #[test]
     fn hashes_have_the_text_form_and_fit_their_password_only() {
@@ -64,6 +70,16 @@ mod tests {
             ("16384", "8", "1", 32, 64)
         );
         assert!(fits("r0cketsk8ts", &stored) && !fits("r0cketsk8t", &stored));
+    }
+
+    #[test]
+    fn nobody_costs_what_a_user_costs() {
+        let shape = |hash: &str| {
+            let parts: Vec<String> = hash.split('$').map(str::to_owned).collect();
+            (parts[..3].to_vec(), parts[3].len(), parts[4].len())
+        };
+        assert_eq!(shape(NOBODY), shape(&hash("x").unwrap()));
+        assert!(!fits("", NOBODY));
     }
 
     /// RFC 7914 §12, third vector with the salt `SodiumChloride`, N=16384, r=8, p=1.

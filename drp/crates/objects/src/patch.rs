@@ -49,7 +49,7 @@ impl Patch {
     pub fn parse(body: &[u8]) -> Result<Self> {
         let bad = |text: String| Error::new(400, "PATCH", text);
         let list: Vec<Map<String, Value>> = serde_json::from_slice(body)
-            .map_err(|e| bad(format!("the patch is not a list of operations: {e}")))?;
+            .map_err(|e| bad(format!("the patch is not a list of operations: {}", crate::json_error(&e))))?;
         if list.len() > MAX_OPS {
             return Err(bad(format!("the patch has {} operations, at most {MAX_OPS} are taken", list.len())));
         }
@@ -98,6 +98,12 @@ impl Patch {
         out.sort();
         out.dedup();
         out
+    }
+
+    /// Whether no operation writes: nothing but tests, or nothing at all. Such a patch is a way of reading.
+    #[must_use]
+    pub fn only_reads(&self) -> bool {
+        self.ops.iter().all(|op| op.verb == Verb::Test)
     }
 
     /// Applies all operations to a document. When one fails the document is left half patched: patch a copy.

@@ -54,10 +54,12 @@ pub(super) async fn authenticate(
             Ok(who) => return Ok(who),
             Err(denied) => denied,
         },
-        Some(Credentials::Basic(user, password)) => match app.logins.login(app, user, password).await {
-            Ok(who) => return Ok(who),
-            Err(denied) => denied,
-        },
+        Some(Credentials::Basic(user, password)) => {
+            match app.logins.login(&app.objects, user, password).await {
+                Ok(who) => return Ok(who),
+                Err(denied) => denied,
+            }
+        }
     };
     Err(match denied {
         Denied::Credentials => bare(StatusCode::FORBIDDEN, false),

@@ -95,9 +95,10 @@ impl Call {
         self.decode(&bytes)
     }
 
-    /// Bytes of a JSON body decoded.
+    /// Bytes of a JSON body decoded. What is said of a wrong one does not repeat it: it may hold a password.
     pub(crate) fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, Failure> {
-        serde_json::from_slice(bytes).map_err(|e| self.bad(400, format!("Invalid JSON: {e}")))
+        serde_json::from_slice(bytes)
+            .map_err(|e| self.bad(400, format!("Invalid JSON: {}", drp_objects::json_error(&e))))
     }
 
     /// The bytes of an upload: an octet stream, or the field `file` of a multipart form (wire-protocol §3.1).

@@ -4,6 +4,7 @@ use super::{Answer, Failure, Query, method_not_allowed, no_route};
 use crate::app::App;
 use axum::body::Body;
 use drp_objects::Principal;
+use drp_protocol::Error;
 use http::{HeaderMap, Method, request::Parts};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -64,5 +65,14 @@ impl Call {
     /// Checks a claim of the caller (wire-protocol §3.3).
     pub(crate) fn claim(&self, scope: &str, action: &str, id: &str) -> Result<(), Failure> {
         Ok(self.app.objects.authorize(&self.who, self.parts.uri.path(), scope, action, id)?)
+    }
+
+    /// For the local socket, or the claims `* * *`: what tells of the host or of everything that is stored.
+    pub(crate) fn for_the_operator(&self) -> Result<(), Failure> {
+        if self.local || self.who.claims.is_full() {
+            return Ok(());
+        }
+        let text = format!("Cannot access {}", self.parts.uri.path());
+        Err(Error::new(403, "AUTH", text).and("Requires: * * *").into())
     }
 }

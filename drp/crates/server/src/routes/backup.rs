@@ -12,10 +12,7 @@ pub(super) async fn route(call: Call) -> Answer {
     if call.method() != Method::GET {
         return call.not_allowed();
     }
-    if !call.local && !call.who.claims.is_full() {
-        let path = call.parts.uri.path();
-        return Err(Error::new(403, "AUTH", format!("Cannot access {path}")).and("Requires: * * *").into());
-    }
+    call.for_the_operator()?;
     let wrong = |text: String| Error::new(500, "GET", format!("backup: {text}"));
     let store = call.app.store.clone();
     let base = call.app.place.settings.base_root.clone();

@@ -19,8 +19,6 @@ const FEATURES: &[&str] = &[
     "separate-meta-api",
     "slim-objects",
     "secure-param-upgrade",
-    "multiarch",
-    "endpoint-refs",
     "bundle-objects",
     "secure-params-in-content-packs",
 ];

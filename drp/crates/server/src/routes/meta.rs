@@ -14,7 +14,7 @@ pub(super) async fn route(mut call: Call, prefix: &str, id: &str) -> Answer {
             call.claim(prefix, "get", id)?;
             Ok(Reply::ok(&call.app.objects.meta(prefix, id)?))
         }
-        Method::PATCH => {
+        Method::PATCH if prefix != "preferences" => {
             call.claim(prefix, "update:/Meta", id)?;
             let patch = Patch::parse(&call.json_bytes(JSON_LIMIT).await?)?;
             Ok(Reply::ok(&call.app.objects.patch_meta(&call.who, prefix, id, &patch).await?))

@@ -23,6 +23,7 @@ pub(crate) use files::{etag, safe_join};
 pub(crate) use web::open;
 
 use crate::http::{Answer, Call};
+use http::Method;
 
 /// Sends a call to its resource. `path` is what follows `/api/v3`.
 pub(crate) async fn route(call: Call, path: Vec<String>) -> Answer {
@@ -58,6 +59,8 @@ pub(crate) async fn route(call: Call, path: Vec<String>) -> Answer {
             let key = rest.iter().fold((*first).to_owned(), |key, part| format!("{key}/{part}"));
             objects::one(call, "params", &key).await
         }
+        // Preferences change by `/prefs` alone, which knows what each of them takes.
+        ["preferences", ..] if !matches!(*call.method(), Method::GET | Method::HEAD) => call.not_allowed(),
         [prefix, rest @ ..] if call.app.objects.kind(prefix).is_some() => match rest {
             [] => objects::all(call, prefix).await,
             [id] => objects::one(call, prefix, id).await,

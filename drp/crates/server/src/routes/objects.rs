@@ -45,6 +45,9 @@ pub(super) async fn one(mut call: Call, prefix: &str, id: &str) -> Answer {
         }
         Method::PATCH => {
             let patch = Patch::parse(&call.json_bytes(JSON_LIMIT).await?)?;
+            if patch.only_reads() {
+                call.claim(prefix, "get", id)?;
+            }
             for action in patch.actions() {
                 call.claim(prefix, &action, id)?;
             }

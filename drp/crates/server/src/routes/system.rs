@@ -1,4 +1,5 @@
-//! The daemon as a process: its state, stopping it. For the local socket only.
+//! The daemon as a process. Its state, which holds paths, process ids and what plugins print, is for the local socket and
+//! for those who may do everything; stopping it is for the local socket only.
 
 use crate::http::{Answer, Call, Reply};
 use crate::life::Phase;
@@ -10,7 +11,7 @@ use serde_json::json;
 pub(super) async fn route(call: Call, path: &[&str]) -> Answer {
     match (path, call.method()) {
         (["status"], &Method::GET | &Method::HEAD) => {
-            call.claim("info", "get", "")?;
+            call.for_the_operator()?;
             status(&call)
         }
         (["shutdown"], &Method::POST) => {
