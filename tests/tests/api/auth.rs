@@ -214,3 +214,92 @@ async fn tokens_expire_and_take_durations() {
     tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
     assert_eq!(answer(daemon.anonymous("GET", "/api/v3/info").bearer_auth(&token)).await.status, 403);
 }
+
+/// Whatever has no word in the claims table must not be open to everybody.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_open_to_somebody_without_claims() {
+    let daemon = Daemon::builder().plugin("incrementer").start();
+    daemon.expect(201, "POST", "plugins", json!({"Name": "incr", "Provider": "incrementer"})).await;
+    daemon.wait_plugin("incr").await;
+    daemon.expect(201, "POST", "machines", json!({"Name": "m1"})).await;
+    daemon.expect(201, "POST", "cows", json!({"Id": "elsie"})).await;
+    daemon.expect(201, "POST", "users", json!({"Name": "eve"})).await;
+    daemon.expect(200, "PUT", "users/eve/password", json!({"Password": "pw"})).await;
+    let mut open = Vec::new();
+    for (method, path, body) in [
+        ("POST", "machines", json!({"Name": "m2"})),
+        ("GET", "machines/Name:m1", Value::Null),
+        ("PUT", "machines/Name:m1", json!({"Name": "m1"})),
+        ("PATCH", "machines/Name:m1", json!([{"op": "replace", "path": "/Description", "value": "x"}])),
+        ("PATCH", "machines/Name:m1", json!([])),
+        ("DELETE", "machines/Name:m1", Value::Null),
+        ("GET", "machines/Name:m1/params", Value::Null),
+        ("GET", "machines/Name:m1/params/xx", Value::Null),
+        ("POST", "machines/Name:m1/params/xx", json!(1)),
+        ("POST", "machines/Name:m1/params", json!({})),
+        ("PATCH", "machines/Name:m1/params", json!([])),
+        ("DELETE", "machines/Name:m1/params/xx", Value::Null),
+        ("GET", "machines/Name:m1/pubkey", Value::Null),
+        ("GET", "machines/Name:m1/token", Value::Null),
+        ("GET", "machines/Name:m1/actions", Value::Null),
+        ("GET", "machines/Name:m1/actions/increment", Value::Null),
+        ("POST", "machines/Name:m1/actions/increment", json!({})),
+        ("POST", "cows", json!({"Id": "bella"})),
+        ("GET", "cows/elsie", Value::Null),
+        ("DELETE", "cows/elsie", Value::Null),
+        ("POST", "cows/elsie/params/xx", json!(1)),
+        ("GET", "system/actions", Value::Null),
+        ("GET", "system/actions/incrstatus", Value::Null),
+        ("POST", "system/actions/incrstatus", json!({})),
+        ("GET", "meta/machines/Name:m1", Value::Null),
+        ("PATCH", "meta/machines/Name:m1", json!([])),
+        ("GET", "prefs", Value::Null),
+        ("POST", "prefs", json!({})),
+        ("POST", "events", json!({"Type": "a", "Action": "b", "Key": "c"})),
+        ("GET", "objects", Value::Null),
+        ("GET", "interfaces", Value::Null),
+        ("GET", "contents", Value::Null),
+        ("GET", "contents/incrementer", Value::Null),
+        ("POST", "contents", json!({"meta": {"Name": "x1"}, "sections": {}})),
+        ("DELETE", "contents/incrementer", Value::Null),
+        ("GET", "plugin_providers", Value::Null),
+        ("GET", "plugin_providers/incrementer", Value::Null),
+        ("GET", "plugin_providers/incrementer/binary", Value::Null),
+        ("POST", "plugin_providers/x1", Value::Null),
+        ("DELETE", "plugin_providers/incrementer", Value::Null),
+        ("GET", "files", Value::Null),
+        ("GET", "files/plugin_providers/incrementer/testFile", Value::Null),
+        ("POST", "files/x1", Value::Null),
+        ("DELETE", "files/plugin_providers/incrementer/testFile", Value::Null),
+        ("GET", "isos", Value::Null),
+        ("GET", "users/rocketskates", Value::Null),
+        ("GET", "users/rocketskates/token", Value::Null),
+        ("PUT", "users/rocketskates/password", json!({"Password": "x"})),
+        ("GET", "backup", Value::Null),
+        ("GET", "system/backup", Value::Null),
+        ("GET", "system/status", Value::Null),
+        ("POST", "system/shutdown", Value::Null),
+    ] {
+        let mut request = daemon.anonymous(method, &format!("/api/v3/{path}")).basic_auth("eve", Some("pw"));
+        if !body.is_null() {
+            request = request.json(&body);
+        }
+        let got = answer(request).await;
+        if !matches!(got.status, 403 | 404) {
+            open.push(format!("{method} {path}: {} {}", got.status, got.text()));
+        }
+    }
+    assert!(open.is_empty(), "{open:#?}");
+    assert_eq!(daemon.get("machines/Name:m1/params").await, json!({}));
+    for list in ["machines", "users", "plugins", "cows"] {
+        let got =
+            answer(daemon.anonymous("GET", &format!("/api/v3/{list}")).basic_auth("eve", Some("pw"))).await;
+        let own = if list == "users" { 1 } else { 0 };
+        assert_eq!(
+            (got.status, got.json().as_array().map(Vec::len)),
+            (200, Some(own)),
+            "{list}: {}",
+            got.text()
+        );
+    }
+}
