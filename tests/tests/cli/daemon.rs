@@ -27,6 +27,8 @@ fn a_backup_is_restored() {
     let file = dir.path().join("backup.db").display().to_string();
     let daemon = Daemon::builder().base(base.path()).start();
     Drp::on(&daemon, ["machines", "create", "kept"]).ok();
+    let bundle = r#"{"meta": {"Name": "lamps"}, "sections": {"profiles": {"hall": {"Name": "hall"}}}}"#;
+    Drp::on(&daemon, ["contents", "create", bundle]).ok();
     let done = Drp::on(&daemon, ["backup", &file]).json();
     assert_eq!(done["size"], std::fs::metadata(&file).unwrap().len());
     let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).unwrap().permissions());
@@ -45,6 +47,15 @@ fn a_backup_is_restored() {
     let daemon = Daemon::builder().base(base.path()).start();
     Drp::on(&daemon, ["machines", "exists", "Name:kept"]).ok();
     Drp::on(&daemon, ["machines", "exists", "Name:later"]).fails(3);
+    drop(daemon);
+
+    // On a new host too: uploaded content is part of it.
+    let fresh = tempfile::Builder::new().prefix("drpt").tempdir_in("/tmp").unwrap();
+    Drp::at(fresh.path(), ["restore", &file]).ok();
+    let daemon = Daemon::builder().base(fresh.path()).start();
+    Drp::on(&daemon, ["machines", "exists", "Name:kept"]).ok();
+    assert_eq!(Drp::on(&daemon, ["contents", "show", "lamps"]).json()["meta"]["Name"], "lamps");
+    assert_eq!(Drp::on(&daemon, ["profiles", "show", "hall"]).json()["Bundle"], "lamps");
 }
 
 #[test]

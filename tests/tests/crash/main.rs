@@ -193,3 +193,28 @@ async fn a_killed_daemon_starts_again_beside_its_own_remains() {
     let daemon = start(base);
     assert_eq!(daemon.get("plugin_providers/incrementer").await["Name"], "incrementer");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn content_is_there_after_a_kill_right_behind_its_acknowledgement() {
+    let temp = tempfile::Builder::new().prefix("drpk").tempdir_in("/tmp").unwrap();
+    let base = temp.path();
+    let lamps = |version: u32| {
+        let profile = json!({"Name": "hall", "Description": version.to_string()});
+        json!({"meta": {"Name": "lamps"}, "sections": {"profiles": {"hall": profile}}})
+    };
+    let daemon = Daemon::builder().base(base).start();
+    daemon.expect(201, "POST", "contents", lamps(0)).await;
+    daemon.kill9();
+    for version in 1..4 {
+        let daemon = Daemon::builder().base(base).start();
+        assert_eq!(daemon.get("profiles/hall").await["Description"], (version - 1).to_string());
+        daemon.expect(200, "PUT", "contents/lamps", lamps(version)).await;
+        daemon.kill9();
+    }
+    let daemon = Daemon::builder().base(base).start();
+    assert_eq!(daemon.get("profiles/hall").await["Description"], "3");
+    assert_eq!(daemon.call("DELETE", "/api/v3/contents/lamps", Value::Null).await.status, 204);
+    daemon.kill9();
+    let daemon = Daemon::builder().base(base).start();
+    assert_eq!(daemon.call("GET", "/api/v3/contents/lamps", Value::Null).await.status, 404);
+}

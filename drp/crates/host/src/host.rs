@@ -195,15 +195,23 @@ impl Host {
         instances.insert(Arc::clone(&instance.name), instance);
     }
 
-    /// A plugin object was deleted: stops and forgets the instance, and returns when it has ended.
-    pub async fn remove_plugin(&self, name: &str) {
-        let Ok(instance) = self.instance(name) else { return };
-        instance.inbox.wish(|w| w.end = true);
-        instance.ended.cancelled().await;
-        let mut instances = self.core.instances.write().unwrap_or_else(PoisonError::into_inner);
-        // It may have been created anew meanwhile.
-        if instances.get(name).is_some_and(|i| Arc::ptr_eq(i, &instance)) {
-            instances.remove(name);
+    /// A plugin object was deleted: the instance is told to stop when this returns, so that a plugin of the same
+    /// name may be made anew at once. The future ends when the instance has ended and is forgotten; whether it is
+    /// awaited changes nothing about the stop.
+    pub fn remove_plugin(&self, name: &str) -> impl Future<Output = ()> + Send + use<> {
+        let going = self.instance(name).ok();
+        if let Some(instance) = &going {
+            instance.inbox.wish(|w| w.end = true);
+        }
+        let core = Arc::clone(&self.core);
+        async move {
+            let Some(instance) = going else { return };
+            instance.ended.cancelled().await;
+            let mut instances = core.instances.write().unwrap_or_else(PoisonError::into_inner);
+            // It may have been created anew meanwhile.
+            if instances.get(&instance.name).is_some_and(|i| Arc::ptr_eq(i, &instance)) {
+                instances.remove(&instance.name);
+            }
         }
     }
 

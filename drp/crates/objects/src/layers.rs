@@ -6,6 +6,7 @@ use crate::{
     events::Happening,
     fault::Fault,
     index::IndexValue,
+    kept,
     memory::Row,
     secure,
     state::Layer,
@@ -57,12 +58,24 @@ const WRITABLE: &str = "writable-BackingStore";
 impl Objects {
     /// Adds a read-only layer, or replaces the one of the same name. Its objects carry `ReadOnly` and `Bundle`; plain
     /// values of secure params are sealed. With `force`, writable objects with the same key are removed. Sections of
-    /// unknown types are left out with a warning.
+    /// unknown types are left out with a warning. A dynamic layer is durable: it is kept in the store, in the same
+    /// batch that makes it seen, and is there again after the next [`Objects::open`].
     ///
     /// # Errors
     /// 422 `<prefix>:<key> in layer <new> would override layer <old>`, or an object that breaks its rules; `Store at
-    /// content- has no Name metadata`.
+    /// content- has no Name metadata`; the store's own when it cannot write. Then nothing has changed.
     pub async fn put_layer(&self, bundle: Bundle, kind: LayerKind, force: bool) -> Result<BundleSummary> {
+        self.place_layer(bundle, kind, force, kind == LayerKind::Dynamic).await
+    }
+
+    /// As [`Objects::put_layer`]; with `keep` the bundle goes to the store, values of secure params sealed.
+    pub(crate) async fn place_layer(
+        &self,
+        bundle: Bundle,
+        kind: LayerKind,
+        force: bool,
+        keep: bool,
+    ) -> Result<BundleSummary> {
         let Bundle { mut meta, sections } = bundle;
         if meta.name.is_empty() {
             let text = "Store at content- has no Name metadata".to_owned();
@@ -73,6 +86,7 @@ impl Objects {
         }
         meta.overwritable = kind == LayerKind::Basic;
         let name: Arc<str> = meta.name.as_str().into();
+        let mut kept = Bundle { meta: meta.clone(), sections: BTreeMap::new() };
         let mut summary = BundleSummary { meta, ..BundleSummary::default() };
         let inner = &self.inner;
         let still = inner.topology.write().await;
@@ -85,13 +99,20 @@ impl Objects {
         for (prefix, objects) in sections {
             let Some(table) = inner.state.table(&prefix) else {
                 summary.warnings.push(format!("{prefix}: objects of an unknown type were left out"));
+                if keep {
+                    kept.sections.insert(prefix, objects);
+                }
                 continue;
             };
             summary.counts.insert(prefix.clone(), i64::try_from(objects.len()).unwrap_or(i64::MAX));
+            let mut section = BTreeMap::new();
             for (key, object) in objects {
                 self.admit(kind, &name, &table, &key, force, &mut removed)?;
                 let mut object = self.layer_object(&table, &key, object)?;
                 self.seal_in_layer(&prefix, &key, &mut object, &secure_here, &mut ops, &mut new_keys)?;
+                if keep {
+                    section.insert(key.clone(), object.clone());
+                }
                 set(&mut object, "ReadOnly", Value::Bool(true));
                 set(&mut object, "Bundle", name.to_string().into());
                 judge(&mut object, table.kind.raw, &[]);
@@ -100,15 +121,23 @@ impl Objects {
                     Row::new(&table.kind, &key, &object, Some(Arc::clone(&name))),
                 ));
             }
+            kept.sections.insert(prefix, section);
         }
-        let kept: std::collections::HashSet<(&str, &str)> =
+        let present: std::collections::HashSet<(&str, &str)> =
             rows.iter().map(|(table, row)| (table.kind.prefix.as_str(), &*row.key)).collect();
         let lost = self.tables().iter().any(|table| {
-            table.layer_keys(&name).iter().any(|key| !kept.contains(&(table.kind.prefix.as_str(), &**key)))
+            table.layer_keys(&name).iter().any(|key| !present.contains(&(table.kind.prefix.as_str(), &**key)))
         });
-        drop(kept);
+        drop(present);
         for (table, row) in &removed {
             ops.push(Op::delete(table.kind.prefix.as_str(), &*row.key));
+        }
+        if keep {
+            ops.push(kept::put(&kept)?);
+        } else if kind != LayerKind::Dynamic
+            && self.layer(&name).is_some_and(|l| l.kind == LayerKind::Dynamic)
+        {
+            ops.push(kept::delete(&name));
         }
         let layer = Layer { name: Arc::clone(&name), kind, summary: summary.clone() };
         let state = Arc::clone(&inner.state);
@@ -142,7 +171,7 @@ impl Objects {
             layers.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
         };
         if ops.is_empty() {
-            // Layers live in memory: without secrets to keep there is nothing to write, and no flush at start.
+            // Other layers live in memory: without secrets to keep there is nothing to write, and no flush at start.
             apply();
         } else {
             inner.store.submit(Batch::new(ops).then(move |_| apply())).await.map_err(Fault::from)?;
@@ -153,38 +182,55 @@ impl Objects {
         Ok(summary)
     }
 
-    /// Removes a layer. Gives its summary, or none when there is no such layer.
+    /// Removes a layer, from the store too. Gives its summary, or none when there is no such layer.
     ///
     /// # Errors
-    /// 500 when the store fails.
+    /// 500 or 503 when the store fails; then the layer stays.
     pub async fn remove_layer(&self, name: &str) -> Result<Option<BundleSummary>> {
         let still = self.inner.topology.write().await;
-        let state = &self.inner.state;
-        let gone = {
-            let mut layers = state.layers.write().unwrap_or_else(PoisonError::into_inner);
-            let at = layers.iter().position(|l| *l.name == *name);
-            at.map(|at| layers.remove(at))
-        };
-        let Some(layer) = gone else { return Ok(None) };
+        let Some(layer) = self.layer(name) else { return Ok(None) };
         let tables = self.tables();
-        let mut ops = Vec::new();
-        for table in tables {
-            for key in table.remove_layer(name) {
-                if !table.contains(&key) {
-                    let secret = secure::Keys::name(&table.kind.prefix, &key);
-                    if state.keys.get(&secret).is_some() {
-                        state.keys.remove(&secret);
-                        ops.push(Op::delete(secure::SPACE, secret));
-                    }
+        let (mut ops, mut secrets) = (Vec::new(), Vec::new());
+        if layer.kind == LayerKind::Dynamic {
+            ops.push(kept::delete(name));
+        }
+        let state = Arc::clone(&self.inner.state);
+        for table in &tables {
+            for key in table.layer_keys(name) {
+                let secret = secure::Keys::name(&table.kind.prefix, &key);
+                let elsewhere = table.get(&key).is_some_and(|row| row.layer.is_none())
+                    || table.layers_with(&key).iter().any(|(_, other)| **other != *name);
+                if !elsewhere && state.keys.get(&secret).is_some() {
+                    ops.push(Op::delete(secure::SPACE, secret.as_str()));
+                    secrets.push(secret);
                 }
             }
         }
-        if !ops.is_empty() {
-            self.inner.store.submit(Batch::new(ops)).await.map_err(Fault::from)?;
+        let gone = Arc::clone(&layer.name);
+        let apply = move || {
+            let mut layers = state.layers.write().unwrap_or_else(PoisonError::into_inner);
+            layers.retain(|l| l.name != gone);
+            drop(layers);
+            for table in tables {
+                table.remove_layer(&gone);
+            }
+            for secret in secrets {
+                state.keys.remove(&secret);
+            }
+        };
+        if ops.is_empty() {
+            apply();
+        } else {
+            self.inner.store.submit(Batch::new(ops).then(move |_| apply())).await.map_err(Fault::from)?;
         }
         drop(still);
         self.reconsider(true).await?;
         Ok(Some(layer.summary))
+    }
+
+    fn layer(&self, name: &str) -> Option<Layer> {
+        let layers = self.inner.state.layers.read().unwrap_or_else(PoisonError::into_inner);
+        layers.iter().find(|l| *l.name == *name).cloned()
     }
 
     /// Summaries of all layers in stack order.

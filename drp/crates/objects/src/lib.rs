@@ -35,6 +35,7 @@ mod config;
 mod events;
 mod fault;
 mod index;
+mod kept;
 mod kind;
 mod kinds;
 mod layers;

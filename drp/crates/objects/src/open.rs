@@ -3,6 +3,7 @@
 use crate::{
     EventBus, LayerKind, LogBuffer, Objects, Options, Principal, Result,
     fault::Fault,
+    kept,
     kind::Kind,
     kinds,
     locks::KeyLocks,
@@ -50,8 +51,8 @@ fn each(
 }
 
 impl Objects {
-    /// Opens the engine over a store: loads everything, adds the basic layer (wire-protocol §2.5), the profile
-    /// `global`, the preferences and, when there are no users, the first one.
+    /// Opens the engine over a store: loads everything, adds the basic layer (wire-protocol §2.5) and the uploaded
+    /// ones that the store keeps, the profile `global`, the preferences and, when there are no users, the first one.
     ///
     /// # Errors
     /// 500 when the store cannot be read or written.
@@ -59,7 +60,7 @@ impl Objects {
         let events = Arc::new(EventBus::new(options.event_capacity));
         let state = Arc::new(State::new(Arc::clone(&events)));
         let (reading, into) = (Arc::clone(&store), Arc::clone(&state));
-        tokio::task::spawn_blocking(move || read_all(&*reading, &into))
+        let kept = tokio::task::spawn_blocking(move || read_all(&*reading, &into))
             .await
             .map_err(|e| Fault::Store(format!("reading the store did not end well: {e}"), false))??;
         let logs = LogBuffer::new(options.log_lines, Arc::clone(&events));
@@ -67,6 +68,12 @@ impl Objects {
             Inner { store, options, state, locks: KeyLocks::new(), topology: Arc::default(), events, logs };
         let objects = Self { inner: Arc::new(inner) };
         objects.put_layer(basic_layer(), LayerKind::Basic, false).await?;
+        for bundle in kept {
+            let name = bundle.meta.name.clone();
+            if let Err(error) = objects.place_layer(bundle, LayerKind::Dynamic, false, false).await {
+                tracing::error!(content = name, %error, "kept content no longer fits; it is left out");
+            }
+        }
         objects.first_things().await?;
         Ok(objects)
     }
@@ -94,7 +101,8 @@ impl Objects {
     }
 }
 
-fn read_all(store: &dyn Store, state: &State) -> Result<(), Fault> {
+/// Fills the memory and gives the kept bundles.
+fn read_all(store: &dyn Store, state: &State) -> Result<Vec<Bundle>, Fault> {
     for kind in kinds::built_in() {
         state.insert(Arc::new(load(store, Arc::new(kind))?));
     }
@@ -105,7 +113,13 @@ fn read_all(store: &dyn Store, state: &State) -> Result<(), Fault> {
             state.keys.insert(name.to_owned(), Arc::new(key));
         }
         Ok(())
-    })
+    })?;
+    let mut bundles = Vec::new();
+    each(store, kept::SPACE, |name, _, value| {
+        bundles.extend(kept::read(name, value));
+        Ok(())
+    })?;
+    Ok(bundles)
 }
 
 /// Objects that must always be there.

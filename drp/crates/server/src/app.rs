@@ -1,7 +1,6 @@
 //! What every request can reach.
 
 use crate::Settings;
-use crate::contents::Kept;
 use crate::http::Failure;
 use crate::life::Life;
 use crate::logins::Logins;
@@ -24,7 +23,6 @@ pub(crate) struct App {
     /// Set before anything is served; the host needs the backend, which needs the rest of this.
     pub(crate) host: OnceLock<Arc<Host>>,
     pub(crate) providers: Providers,
-    pub(crate) kept: Kept,
     pub(crate) logins: Logins,
     pub(crate) sockets: Sockets,
     pub(crate) life: Life,

@@ -32,8 +32,8 @@ fn heed(app: &App, host: &Arc<Host>, occurrence: &Occurrence) {
             }
         }
         ("plugins", "delete") => {
-            let (host, name) = (Arc::clone(host), occurrence.key().to_owned());
-            tokio::spawn(async move { host.remove_plugin(&name).await });
+            // Told now and waited for beside: the next event may create it anew.
+            tokio::spawn(host.remove_plugin(occurrence.key()));
         }
         // A licence may change what providers offer.
         ("contents", _) if occurrence.key() == "rackn-license" => {
@@ -63,8 +63,7 @@ pub(crate) fn load(app: &App, host: &Arc<Host>) {
     };
     let names: BTreeSet<String> = plugins.iter().map(|plugin| plugin.name.clone()).collect();
     for gone in host.status().into_iter().filter(|instance| !names.contains(&instance.name)) {
-        let host = Arc::clone(host);
-        tokio::spawn(async move { host.remove_plugin(&gone.name).await });
+        tokio::spawn(host.remove_plugin(&gone.name));
     }
     for plugin in plugins {
         host.upsert_plugin(plugin);

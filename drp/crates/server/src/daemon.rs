@@ -4,7 +4,6 @@
 use crate::admin::{admin, endpoint_id};
 use crate::app::{App, Place};
 use crate::backend::Wiring;
-use crate::contents::Kept;
 use crate::life::{Life, Phase};
 use crate::listen::{BaseRoot, LocalSocket, WithLocalAddr, bind, bind_local, certificate, private_dir};
 use crate::logins::Logins;
@@ -73,8 +72,6 @@ pub(crate) async fn run(settings: Settings) -> Result<(), ServeError> {
         let (name, password) = (&user.name, user.password.expose());
         say(&format!("drp first start: user {name} has password {password} (kept in {})", path.display()));
     }
-    let kept = Kept(Arc::clone(&store));
-    kept.load(&objects).await.map_err(|e| ServeError::Objects(format!("uploaded content: {e}")))?;
     let id = endpoint_id(&settings)?;
     let logins = Logins::new().map_err(|e| ServeError::Objects(format!("no random numbers: {e}")))?;
     let app = Arc::new(App {
@@ -82,7 +79,6 @@ pub(crate) async fn run(settings: Settings) -> Result<(), ServeError> {
         store: Arc::clone(&store),
         host: OnceLock::new(),
         providers: Providers::default(),
-        kept,
         logins,
         sockets: Sockets::default(),
         life: Life::default(),

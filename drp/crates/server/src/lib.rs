@@ -5,7 +5,6 @@ mod admin;
 mod allocator;
 mod app;
 mod backend;
-mod contents;
 mod controller;
 mod daemon;
 mod error;

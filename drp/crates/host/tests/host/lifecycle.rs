@@ -336,3 +336,21 @@ async fn removed_and_created_again() {
     assert_eq!(bench.host.status().len(), 1);
     bench.close().await;
 }
+
+#[tokio::test]
+async fn a_plugin_made_anew_right_after_its_removal_runs() {
+    let bench = Bench::new().await;
+    bench.install("lamp", "");
+    bench.host.scan().await;
+    bench.upsert("lamp", "lamp");
+    for _ in 0..100 {
+        // Whoever waits for the end is slower than the one who makes it anew.
+        tokio::spawn(bench.host.remove_plugin("lamp"));
+        bench.upsert("lamp", "lamp");
+    }
+    bench.reaches("lamp", InstanceState::Configured).await;
+    assert_eq!(bench.host.status().len(), 1);
+    bench.host.remove_plugin("lamp").await;
+    assert!(bench.host.status().is_empty());
+    bench.close().await;
+}

@@ -124,3 +124,67 @@ async fn secrets_in_bundles_are_sealed() {
     assert!(objects.param("machines", &id, "pw", &ParamsQuery::default()).unwrap().is_object());
     assert_eq!(objects.param("machines", &id, "pw", &decode).unwrap(), json!("stored before"));
 }
+
+#[tokio::test]
+async fn an_uploaded_layer_is_in_the_store() {
+    let store = crate::store("memory:///");
+    let open = || Objects::open(store.clone(), crate::options());
+    let objects = open().await.unwrap();
+    let mut secret = lamps();
+    secret["sections"]["params"]["lamp/password"] =
+        json!({"Name": "lamp/password", "Secure": true, "Schema": {"type": "string"}});
+    secret["sections"]["profiles"]["hall"]["Params"]["lamp/password"] = json!("canary");
+    put(&objects, secret.clone(), LayerKind::Dynamic, false).await.unwrap();
+    put(&objects, json!({"meta": {"Name": "gone"}}), LayerKind::Dynamic, false).await.unwrap();
+    objects.remove_layer("gone").await.unwrap();
+    let mut provider = lamps();
+    provider["meta"]["Name"] = json!("provider");
+    provider["sections"] = json!({});
+    put(&objects, provider, LayerKind::Plugin, false).await.unwrap();
+    let kept = store.scan("$contents", &drp_store::Scan::all()).unwrap();
+    assert_eq!(kept.len(), 1);
+    assert!(
+        !String::from_utf8_lossy(&kept[0].value).contains("canary"),
+        "values of secure params are sealed"
+    );
+
+    let before = objects.layers();
+    drop(objects);
+    let revision = store.revision();
+    let objects = open().await.unwrap();
+    assert_eq!(store.revision(), revision, "putting it back writes nothing");
+    let names: Vec<_> = objects.layers().into_iter().map(|l| l.meta.name).collect();
+    assert_eq!(names, ["lamps", "BasicStore"]);
+    assert_eq!(objects.layers()[0].counts["profiles"], before[0].counts["profiles"]);
+    let open_it = ParamsQuery { decode: true, ..ParamsQuery::default() };
+    assert_eq!(objects.param("profiles", "hall", "lamp/password", &open_it).unwrap(), json!("canary"));
+
+    // A provider that takes its name takes its place for good.
+    put(&objects, lamps(), LayerKind::Plugin, false).await.unwrap();
+    drop(objects);
+    assert_eq!(open().await.unwrap().layers().len(), 1);
+}
+
+#[tokio::test]
+async fn a_full_disk_takes_no_layer_and_loses_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("drp.db").display().to_string();
+    let small = drp_store::Options { max_bytes: Some(1 << 20), ..drp_store::Options::default() };
+    let store = drp_store::open(&path, small).unwrap();
+    let objects = Objects::open(store.clone(), crate::options()).await.unwrap();
+    put(&objects, lamps(), LayerKind::Dynamic, false).await.unwrap();
+    let mut next = lamps();
+    next["meta"]["Version"] = json!("v2.0.0");
+    next["meta"]["Documentation"] = "x".repeat(2 << 20).into();
+    let mut other = next.clone();
+    other["meta"]["Name"] = json!("other");
+    other["sections"] = json!({"profiles": {"attic": {"Name": "attic"}}});
+    for bundle in [next, other] {
+        assert_eq!(put(&objects, bundle, LayerKind::Dynamic, false).await.unwrap_err().code, 503);
+    }
+    let names: Vec<_> = objects.layers().into_iter().map(|l| (l.meta.name, l.meta.version)).collect();
+    assert_eq!(names[0], ("lamps".to_owned(), "v1.0.0".to_owned()));
+    assert_eq!(names.len(), 2);
+    assert!(objects.get("profiles", "attic").is_err());
+    assert_eq!(store.scan("$contents", &drp_store::Scan::all()).unwrap().len(), 1);
+}

@@ -94,7 +94,7 @@ pub(crate) fn private_dir(what: &'static str, path: &Path, mode: u32) -> Result<
         })
 }
 
-/// Writes a file that only its owner may read, whole or not at all.
+/// Writes a file that only its owner may read, whole or not at all, and durably.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let aside = path.with_extension("part");
     let _ = std::fs::remove_file(&aside);
@@ -102,7 +102,9 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(0o600))?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    std::fs::rename(&aside, path)
+    std::fs::rename(&aside, path)?;
+    // The new name too must survive power loss.
+    path.parent().map_or(Ok(()), |dir| std::fs::File::open(dir)?.sync_all())
 }
 
 #[cfg(test)]

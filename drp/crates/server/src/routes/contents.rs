@@ -1,7 +1,7 @@
 //! Content layers (wire-protocol §2.5, §3.9).
 
 use crate::http::{Answer, Call, Failure, Reply, conflict};
-use drp_objects::ListQuery;
+use drp_objects::{LayerKind, ListQuery};
 use drp_protocol::{Bundle, BundleSummary, Error, Event, JsonMap};
 use http::{Method, StatusCode};
 use std::collections::BTreeMap;
@@ -55,7 +55,7 @@ pub(super) async fn route(mut call: Call, path: &[&str]) -> Answer {
                 return Err(Error::new(404, "DELETE", "No such content store").on("contents", *name).into());
             };
             only_dynamic("DELETE", &summary)?;
-            call.app.kept.remove(&objects, name).await?;
+            objects.remove_layer(name).await?;
             announce(&call, "delete", name, &summary);
             Ok(Reply::none())
         }
@@ -64,10 +64,10 @@ pub(super) async fn route(mut call: Call, path: &[&str]) -> Answer {
     }
 }
 
-/// Puts a bundle into its layer, where it is after the next start too, and says so.
+/// Puts a bundle into its layer, which is durable when this returns.
 async fn put(call: &Call, bundle: Bundle, force: bool, action: &str) -> Result<BundleSummary, Failure> {
     let name = bundle.meta.name.clone();
-    let summary = call.app.kept.put(&call.app.objects, bundle, force).await?;
+    let summary = call.app.objects.put_layer(bundle, LayerKind::Dynamic, force).await?;
     announce(call, action, &name, &summary);
     Ok(summary)
 }
