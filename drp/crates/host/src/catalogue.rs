@@ -124,7 +124,9 @@ impl Catalogue {
             seen.taken.insert(name.clone(), signature);
             match result {
                 Ok(provider) => {
-                    if self.adopt(&path, provider, eagerness == Eagerness::Anew).await.unwrap_or(false) {
+                    let known = self.get(&name).is_some();
+                    // One that the daemon refuses is out: its instances stop and say why.
+                    if self.adopt(&path, provider, eagerness == Eagerness::Anew).await.unwrap_or(known) {
                         changed.push(name);
                     }
                 }
@@ -231,26 +233,38 @@ impl Catalogue {
         let fresh =
             self.cache.unpacked(&name).is_some_and(|u| u.sha256 == sha256 && (!u.made || dir.exists()));
         if anew || !fresh {
-            self.unpack(&name, path, &dir).await?;
-            let unpacked = Unpacked { sha256: sha256.clone(), made: dir.exists() };
+            let files = self.unpack(&name, path).await?;
+            let unpacked = Unpacked { sha256: sha256.clone(), made: self.swap(&name, &files)? };
             self.cache.set_unpacked(&name, Some(unpacked));
         }
         Ok(Provider { definition, path: path.to_owned(), sha256, unpack_dir: dir })
     }
 
-    /// Unpacks into an empty place; the old files come back when it fails.
-    async fn unpack(&self, name: &str, path: &Path, dir: &Path) -> Result<(), HostError> {
+    /// Unpacks beside the files of the version before.
+    async fn unpack(&self, name: &str, path: &Path) -> Result<Fresh, HostError> {
+        let fresh = Fresh(self.unpack_root.join(format!(".{name}.new")));
+        let _ = std::fs::remove_dir_all(&fresh.0);
+        let token = self.token(name).await?;
+        self.once.unpack(path, &fresh.0, &token).await?;
+        Ok(fresh)
+    }
+
+    /// Puts unpacked files in the place of those of the version before, which come back when that fails. Gives
+    /// whether there are any.
+    fn swap(&self, name: &str, fresh: &Fresh) -> Result<bool, HostError> {
+        let dir = self.unpack_root.join(name);
         let aside = self.unpack_root.join(format!(".{name}.old"));
         let _ = std::fs::remove_dir_all(&aside);
-        let had_files = std::fs::rename(dir, &aside).is_ok();
-        let token = self.token(name).await?;
-        let result = self.once.unpack(path, dir, &token).await;
-        if result.is_err() && had_files {
-            let _ = std::fs::remove_dir_all(dir);
-            let _ = std::fs::rename(&aside, dir);
+        let had_files = std::fs::rename(&dir, &aside).is_ok();
+        let made = fresh.0.exists();
+        if made && let Err(e) = std::fs::rename(&fresh.0, &dir) {
+            if had_files {
+                let _ = std::fs::rename(&aside, &dir);
+            }
+            return Err(HostError::io("cannot write", &dir, e));
         }
         let _ = std::fs::remove_dir_all(&aside);
-        result
+        Ok(made)
     }
 
     async fn hash(&self, name: &str, path: &Path, signature: &Signature) -> Result<String, HostError> {
@@ -327,6 +341,15 @@ impl Catalogue {
     fn log(&self, level: Level, message: String) {
         let (time, service) = (Time::now().to_string(), "plugins".to_owned());
         self.backend.log(Line { time, service, level, message, file: "host".to_owned(), ..Line::default() });
+    }
+}
+
+/// Unpacked files that are not in their place yet; removed when they do not get there.
+struct Fresh(PathBuf);
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 

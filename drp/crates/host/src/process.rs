@@ -182,7 +182,8 @@ impl Process {
         self.link.how.get().cloned().unwrap_or_else(|| "ended".to_owned())
     }
 
-    async fn gone_within(&self, time: Duration) -> bool {
+    /// Whether the process ends within that time.
+    pub(crate) async fn gone_within(&self, time: Duration) -> bool {
         tokio::time::timeout(time, self.gone()).await.is_ok()
     }
 }

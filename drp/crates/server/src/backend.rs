@@ -28,7 +28,10 @@ impl Wiring {
         if definition.auto_start && app.objects.get("plugins", &definition.name).is_err() {
             let plugin =
                 json!({"Name": definition.name, "Provider": definition.name, "Meta": definition.meta});
-            app.objects.create(&Principal::system(), "plugins", plugin).await?;
+            // The provider is in by now: that its plugin cannot be made is no reason to refuse it.
+            if let Err(error) = app.objects.create(&Principal::system(), "plugins", plugin).await {
+                tracing::error!(plugin = definition.name, %error, "the plugin of an AutoStart provider cannot be made");
+            }
         }
         Ok(())
     }

@@ -1,7 +1,9 @@
 //! Taking an uploaded executable (wire-protocol §1.11).
 
-use super::{Catalogue, Signature, check_name, reason};
-use crate::{HostError, Provider};
+use super::{Catalogue, Seen, Signature, check_name, reason};
+use crate::cache::Unpacked;
+use crate::{HostError, Provider, ProviderChange};
+use drp_protocol::PluginProvider;
 use futures_util::{Stream, StreamExt};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -11,8 +13,8 @@ use std::sync::atomic::Ordering;
 use tokio::io::AsyncWriteExt;
 
 impl Catalogue {
-    /// Takes an uploaded executable. An upload that does not define itself leaves a working provider of
-    /// that name as it is.
+    /// Takes an uploaded executable. One that does not define or unpack itself, or whose definition the daemon
+    /// refuses, leaves a working provider of that name as it is: file, definition, unpacked files and instances.
     pub(crate) async fn upload<S, E>(&self, name: &str, data: S) -> Result<(Arc<Provider>, u64), HostError>
     where
         S: Stream<Item = Result<bytes::Bytes, E>> + Send,
@@ -25,6 +27,10 @@ impl Catalogue {
         let path = self.dir.join(name);
         let mut seen = self.seen.lock().await;
         let defined = self.define(name, &part.0).await;
+        if let (Ok(definition), Some(_)) = (&defined, self.get(name)) {
+            let provider = self.exchange(definition.clone(), &part.0, &path, &mut seen).await?;
+            return Ok((provider, size));
+        }
         if defined.is_ok() || self.get(name).is_none() {
             std::fs::rename(&part.0, &path).map_err(|e| HostError::io("cannot write", &path, e))?;
         }
@@ -51,6 +57,35 @@ impl Catalogue {
         let provider =
             self.get(name).ok_or_else(|| HostError::NoSuchProvider { provider: name.to_owned() })?;
         Ok((provider, size))
+    }
+
+    /// Puts a new version in the place of a known one, once the daemon has taken it.
+    async fn exchange(
+        &self,
+        definition: PluginProvider,
+        part: &Path,
+        path: &Path,
+        seen: &mut Seen,
+    ) -> Result<Arc<Provider>, HostError> {
+        let name = definition.name.clone();
+        let look = |path: &Path| {
+            path.metadata().map(|m| Signature::from(&m)).map_err(|e| HostError::io("cannot look at", path, e))
+        };
+        let sha256 = self.hash(&name, part, &look(part)?).await?;
+        let files = self.unpack(&name, part).await.map_err(|e| at_path(e, path))?;
+        let unpack_dir = self.unpack_root.join(&name);
+        let provider = Arc::new(Provider { definition, path: path.to_owned(), sha256, unpack_dir });
+        let refused = |error| HostError::Refused { provider: name.clone(), error: Box::new(error) };
+        let change = ProviderChange::Changed(Arc::clone(&provider));
+        self.backend.provider_changed(change).await.map_err(refused)?;
+        std::fs::rename(part, path).map_err(|e| HostError::io("cannot write", path, e))?;
+        self.no_problem(path);
+        self.put(&name, Some(Arc::clone(&provider)));
+        self.cache.keep(&provider.sha256, &provider.definition);
+        seen.taken.insert(name.clone(), look(path)?);
+        let unpacked = Unpacked { sha256: provider.sha256.clone(), made: self.swap(&name, &files)? };
+        self.cache.set_unpacked(&name, Some(unpacked));
+        Ok(provider)
     }
 
     async fn write<S, E>(&self, name: &str, part: &Path, data: S) -> Result<u64, HostError>

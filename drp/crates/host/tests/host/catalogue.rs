@@ -217,6 +217,66 @@ async fn content_that_the_daemon_refuses_keeps_the_provider_out() {
 }
 
 #[tokio::test]
+async fn a_changed_provider_that_the_daemon_refuses_stops_its_instances() {
+    let bench = Bench::new().await;
+    bench.run("lamp", "").await;
+    *bench.backend.refuse.lock().unwrap() = true;
+    bench.install_as("lamp", "", json!({"Version": "v2"}));
+    bench.host.scan().await;
+    assert!(bench.host.provider("lamp").is_none());
+    holds("stopped", || bench.status("lamp").errors.len() == 2).await;
+    let status = bench.status("lamp");
+    assert_eq!((status.state, status.pid), (InstanceState::Stopped, None));
+    assert_eq!(status.errors[0], "Missing Plugin Provider: lamp");
+    assert!(status.errors[1].contains("bad content"), "{:?}", status.errors);
+    *bench.backend.refuse.lock().unwrap() = false;
+    bench.install_as("lamp", "", json!({"Version": "v3"}));
+    bench.host.scan().await;
+    bench.reaches("lamp", InstanceState::Configured).await;
+    bench.close().await;
+}
+
+#[tokio::test]
+async fn an_upload_that_is_refused_leaves_everything_as_it_was() {
+    let bench = Bench::new().await;
+    bench.run("lamp", "files").await;
+    let (path, before) = (bench.plugins().join("lamp"), bench.status("lamp").pid);
+    let old = std::fs::read(&path).unwrap();
+    bench.install_as("lamp", "files", json!({"Version": "v2"}));
+    let new = std::fs::read(&path).unwrap();
+    write_executable(&path, &old);
+    let provider = bench.host.provider("lamp").unwrap();
+    let (definition, files) = (provider.definition.clone(), provider.unpack_dir.clone());
+    let as_it_was = || {
+        assert_eq!(std::fs::read(&path).unwrap(), old);
+        assert_eq!(bench.host.provider("lamp").unwrap().definition, definition);
+        assert_eq!(std::fs::read_to_string(files.join("testFile")).unwrap(), "ImaFile");
+        let beside: Vec<_> =
+            std::fs::read_dir(files.parent().unwrap()).unwrap().flatten().map(|e| e.file_name()).collect();
+        assert_eq!(beside, ["lamp"]);
+        assert_eq!(
+            (bench.status("lamp").state, bench.status("lamp").pid),
+            (InstanceState::Configured, before)
+        );
+    };
+    *bench.backend.refuse.lock().unwrap() = true;
+    let error = bench.host.upload("lamp", data(new.clone())).await.unwrap_err();
+    assert!(error.code() == 422 && error.to_string().contains("bad content"), "{error}");
+    as_it_was();
+    *bench.backend.refuse.lock().unwrap() = false;
+
+    let define = r#"[ $1 = define ] && echo '{"Name":"lamp","PluginVersion":4}' || { mkdir "$2"; exit 5; }"#;
+    let error = bench.host.upload("lamp", data(format!("#!/bin/sh\n{define}\n"))).await.unwrap_err();
+    assert!(error.to_string().contains("unpack exited with code 5"), "{error}");
+    as_it_was();
+
+    bench.host.upload("lamp", data(new)).await.unwrap();
+    assert_eq!(bench.host.provider("lamp").unwrap().definition.version, "v2");
+    assert_eq!(std::fs::read_to_string(files.join("testFile")).unwrap(), "ImaFile");
+    bench.close().await;
+}
+
+#[tokio::test]
 async fn upload_download_delete() {
     let bench = Bench::new().await;
     bench.install("lamp", "");

@@ -58,6 +58,11 @@ fn run(to: &str) -> ! {
         complain("no lamp is connected");
         exit(3);
     }
+    if does("exits-first")
+        && File::options().write(true).create_new(true).open(format!("{}/was-here", env("FAKE_DIR"))).is_ok()
+    {
+        exit(3);
+    }
     if does("failed") {
         complain("Error: cannot listen");
         say("Failed");

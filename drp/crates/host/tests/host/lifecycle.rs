@@ -67,7 +67,7 @@ async fn a_plugin_that_does_not_get_ready() {
         ("silent", "did not say READY! within"),
         ("socketless", "READY! without its socket"),
     ] {
-        let mut limits = limits();
+        let mut limits = drp_host::Limits { crash_budget: 2, ..limits() };
         if behaviour == "silent" {
             limits.ready = Duration::from_millis(300);
         }
@@ -75,12 +75,27 @@ async fn a_plugin_that_does_not_get_ready() {
         bench.install("lamp", behaviour);
         bench.host.scan().await;
         bench.upsert("lamp", "lamp");
-        let status = bench.reaches("lamp", InstanceState::Failed).await;
+        // What hindered it may pass, so it is tried again before it rests.
+        let status = bench.reaches("lamp", InstanceState::Quarantined).await;
+        assert_eq!(status.restarts, 1, "{behaviour}");
         assert_eq!(status.errors[0], "Failed to start plugin - didn't respond cleanly");
         assert!(status.errors[1].contains(says), "{behaviour}: {:?}", status.errors);
+        assert!(status.errors[2].contains("quarantined"), "{behaviour}: {:?}", status.errors);
         assert_eq!(status.pid, None);
         bench.close().await;
     }
+}
+
+#[tokio::test]
+async fn a_first_start_that_failed_for_a_while_is_made_up_for() {
+    let bench = Bench::new().await;
+    bench.install("lamp", "exits-first");
+    bench.host.scan().await;
+    bench.upsert("lamp", "lamp");
+    let status = bench.reaches("lamp", InstanceState::Configured).await;
+    assert_eq!((status.restarts, status.errors), (1, Vec::new()));
+    assert!(bench.states("lamp").contains(&InstanceState::Restarting));
+    bench.close().await;
 }
 
 #[tokio::test]

@@ -5,29 +5,57 @@ use crate::InstanceState;
 use drp_protocol::Level;
 use std::time::{Duration, Instant};
 
+/// How a process came to its end, or did not come up.
+pub(super) enum Death {
+    /// It ended, in words.
+    Crashed(String),
+    /// It did not get to `READY!`: the `PluginErrors` that say so.
+    NotStarted(Vec<String>),
+}
+
 impl Controller {
-    /// Pauses before the next start, or gives up.
-    pub(super) async fn after_crash(&mut self, how: String) {
-        self.reporter.host(Level::Error, format!("crashed: {how}"));
+    /// Pauses before the next start, or gives up. A start that failed counts like a crash: what hindered it, for
+    /// instance a loaded machine, may pass.
+    pub(super) async fn after_crash(&mut self, death: Death) {
+        let word = match &death {
+            Death::Crashed(how) => format!("crashed: {how}"),
+            Death::NotStarted(errors) => errors.join(": "),
+        };
+        self.reporter.host(Level::Error, word);
         let now = Instant::now();
         let (window, budget) = (self.core.limits.crash_window, self.core.limits.crash_budget);
         self.crashes.retain(|at| now.duration_since(*at) < window);
         self.crashes.push_back(now);
         let count = self.crashes.len();
         if count >= budget.max(1) {
-            let mut errors = vec![format!(
-                "Plugin is quarantined: it crashed {count} times within {window:?}; the last time: {how}"
-            )];
-            errors.extend(
-                self.instance.output.stderr.all().pop().map(|last| format!("The last it said: {last}")),
-            );
+            let mut errors = match death {
+                Death::Crashed(how) => {
+                    let text = format!(
+                        "Plugin is quarantined: it crashed {count} times within {window:?}; the last time: {how}"
+                    );
+                    let last = self.instance.output.stderr.all().pop();
+                    [text].into_iter().chain(last.map(|last| format!("The last it said: {last}"))).collect()
+                }
+                Death::NotStarted(mut errors) => {
+                    errors.push(format!(
+                        "Plugin is quarantined: it failed to start or crashed {count} times within {window:?}"
+                    ));
+                    errors
+                }
+            };
             errors.push("It is started again when the plugin or its provider changes".to_owned());
             self.crashes.clear();
             self.change(InstanceState::Quarantined, Some(errors)).await;
             return;
         }
         let pause = backoff(count, self.core.limits.backoff_first, self.core.limits.backoff_most);
-        let errors = vec![format!("Plugin crashed: {how}; it is started again in {pause:.1?}")];
+        let errors = match death {
+            Death::Crashed(how) => vec![format!("Plugin crashed: {how}; it is started again in {pause:.1?}")],
+            Death::NotStarted(mut errors) => {
+                errors.push(format!("It is started again in {pause:.1?}"));
+                errors
+            }
+        };
         self.change(InstanceState::Restarting, Some(errors)).await;
         tokio::select! {
             () = tokio::time::sleep(pause) => {
