@@ -155,3 +155,49 @@ async fn a_traced_request_can_be_followed_into_the_plugin() {
     };
     assert!(told("drp") && told("lamp"), "{lines}");
 }
+
+/// Times that the plugin was told that it is configured again.
+async fn configured_again(daemon: &Daemon) -> usize {
+    let lines = daemon.get("logs").await;
+    let again =
+        |line: &&Value| line["Message"].as_str().is_some_and(|text| text.contains("is configured again"));
+    lines.as_array().unwrap().iter().filter(again).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_whose_stream_is_lost_is_configured_again() {
+    let daemon = builder().start();
+    daemon.wait_plugin("lamp").await;
+    let listens = |p: &String| p.contains("/lamp listen");
+    let process = processes_under(daemon.base()).into_iter().find(listens).expect("the plugin runs");
+    let pid = process.split(' ').next().unwrap();
+    let environ = std::fs::read(format!("/proc/{pid}/environ")).unwrap();
+    let token = environ.split(|b| *b == 0).find_map(|v| v.strip_prefix(b"RS_TOKEN=")).unwrap();
+    let bearer = format!("Bearer {}", String::from_utf8_lossy(token));
+    let stream = || async { EventSocket::try_connect(&daemon, Some(bearer.clone()), "").await.unwrap() };
+    // One that is closed, and one that has a successor, are left alone.
+    stream().await.close().await;
+    let mut old = stream().await;
+    old.register("profiles.*.*").await;
+    let mut new = stream().await;
+    new.register("profiles.*.*").await;
+    drop(old);
+    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    assert_eq!(configured_again(&daemon).await, 0);
+    drop(new);
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while configured_again(&daemon).await == 0 {
+        assert!(std::time::Instant::now() < end, "{}", daemon.log());
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    daemon.wait_plugin("lamp").await;
+    let same = processes_under(daemon.base()).into_iter().find(listens).expect("the plugin runs");
+    assert_eq!(same, process, "it was not restarted");
+    // What the plugin loses by ending is nothing to make up for.
+    let last = stream().await;
+    let again = configured_again(&daemon).await;
+    daemon.expect(200, "DELETE", "plugins/lamp", Value::Null).await;
+    drop(last);
+    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    assert_eq!(configured_again(&daemon).await, again);
+}

@@ -1,8 +1,9 @@
 //! The event socket (wire-protocol §4).
 
+mod plugin;
+
 use crate::app::App;
 use crate::http::{Answer, Call, Reply};
-use crate::life::Phase;
 use axum::extract::FromRequestParts;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use drp_objects::{Delivery, Occurrence, PatternSet, Principal};
@@ -10,6 +11,7 @@ use drp_protocol::{Error, Event};
 use futures_util::stream::{SplitSink, StreamExt};
 use futures_util::{FutureExt, SinkExt};
 use http::Method;
+use plugin::{Stream, Streams};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -34,11 +36,12 @@ const BATCH: usize = 64;
 pub(crate) struct Sockets {
     open: AtomicUsize,
     closing: watch::Sender<bool>,
+    streams: Streams,
 }
 
 impl Default for Sockets {
     fn default() -> Self {
-        Self { open: AtomicUsize::new(0), closing: watch::Sender::new(false) }
+        Self { open: AtomicUsize::new(0), closing: watch::Sender::new(false), streams: Streams::default() }
     }
 }
 
@@ -80,20 +83,12 @@ pub(crate) async fn route(mut call: Call) -> Answer {
     let (app, who) = (call.app, call.who);
     let upgrade = upgrade.max_message_size(FRAME).max_frame_size(FRAME);
     Ok(Reply(upgrade.on_upgrade(move |socket| async move {
-        let _place = place;
+        let stream = Stream::open(&app, &who);
         let ended = Session::new(Arc::clone(&app), who.clone(), socket).run().await;
+        drop(place);
         tracing::debug!(who = who.name, ?ended, "event socket ended");
-        // A plugin never opens its stream again by itself; configuring it again makes it (wire-protocol §1.13).
-        if ended == Ended::TooSlow && who.name.starts_with("plugin:") && app.life.phase() != Phase::Stopping {
-            tracing::warn!(
-                plugin = who.subject,
-                "took no events for too long; its stream is dropped and it is configured again"
-            );
-            if let Some(host) = app.host.get()
-                && let Err(error) = host.reconfigure(&who.subject)
-            {
-                tracing::warn!(plugin = who.subject, %error, "cannot configure it again");
-            }
+        if let Some(stream) = stream {
+            stream.ended(&app, ended).await;
         }
     })))
 }
@@ -101,8 +96,10 @@ pub(crate) async fn route(mut call: Call) -> Answer {
 /// Why a socket ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ended {
-    /// The client closed it or went away.
+    /// The client closed it.
     ByClient,
+    /// The connection broke, or the client went away without a close frame.
+    Lost,
     /// The client did not take what it asked for.
     TooSlow,
     /// The daemon stops.
@@ -175,7 +172,7 @@ impl Session {
                 return Err(Ended::ByClient);
             }
             Some(Ok(_)) => return Ok(()),
-            Some(Err(_)) | None => return Err(Ended::ByClient),
+            Some(Err(_)) | None => return Err(Ended::Lost),
         };
         let (action, pattern) = match text.split_once(' ') {
             Some((action @ ("register" | "deregister"), pattern)) => (action, pattern.trim()),
@@ -229,7 +226,7 @@ impl Session {
 async fn in_time(sending: impl Future<Output = Result<(), axum::Error>>) -> Result<(), Ended> {
     match timeout(SLOW, sending).await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) => Err(Ended::ByClient),
+        Ok(Err(_)) => Err(Ended::Lost),
         Err(_) => Err(Ended::TooSlow),
     }
 }
