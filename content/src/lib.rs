@@ -12,6 +12,7 @@
 //! # Ok::<(), drp_content::ContentError>(())
 //! ```
 
+mod brackets;
 pub mod build;
 mod bundle;
 mod directory;

@@ -1,6 +1,6 @@
 //! JSON and YAML text with places in errors.
 
-use crate::ContentError;
+use crate::{ContentError, brackets};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -48,7 +48,7 @@ pub(crate) fn read(file: &str, text: &str) -> Result<Value, ContentError> {
         }
         _ => {}
     }
-    if let Some(line) = too_deep(text) {
+    if let Some(line) = brackets::too_deep(text, DEPTH_LIMIT) {
         let problem = format!("brackets are nested deeper than {DEPTH_LIMIT}");
         return Err(ContentError::text(file, Some(line), problem));
     }
@@ -61,23 +61,6 @@ pub(crate) fn read(file: &str, text: &str) -> Result<Value, ContentError> {
 
 /// Brackets that may be open at once. The YAML scanner takes time with the square of it; content needs a few dozen.
 const DEPTH_LIMIT: usize = 1000;
-
-/// The line where too many brackets are open. Quotes are not looked at: text with that many is not content either.
-fn too_deep(text: &str) -> Option<usize> {
-    let (mut depth, mut line) = (0_usize, 1);
-    for byte in text.bytes() {
-        match byte {
-            b'[' | b'{' => depth += 1,
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            b'\n' => line += 1,
-            _ => {}
-        }
-        if depth > DEPTH_LIMIT {
-            return Some(line);
-        }
-    }
-    None
-}
 
 #[cfg(test)]
 mod tests {

@@ -23,6 +23,9 @@ fn depth_has_a_bound() {
         "a: ".repeat(10_000),
         "- ".repeat(4000),
         "a: ".to_owned() + &"[".repeat(100_000),
+        "a: ".to_owned() + &"[\"]\", ".repeat(100_000),
+        "[ # ]\n".repeat(100_000),
+        "{']': ".repeat(100_000),
     ] {
         assert!(parse("deep", &deep).is_err());
     }
