@@ -121,9 +121,16 @@ fn define<P: Plugin, E>(definition: &Definition<P, E>, plugin: &Arc<P>) -> Resul
 
 fn unpack<P: Plugin, E>(definition: &Definition<P, E>, plugin: &Arc<P>, dir: &Path) -> Result<(), SdkError> {
     log::to_stderr(definition.level);
-    std::fs::create_dir_all(dir).map_err(SdkError::io("create", dir))?;
     let context = Context::new(&definition.provider.name, None);
-    small_runtime()?.block_on(plugin.unpack(&context, dir)).map_err(SdkError::Plugin)
+    small_runtime()?.block_on(async {
+        // The default hook says so as soon as it is called; one of the plugin's own runs when it is awaited.
+        let hook = plugin.unpack(&context, dir);
+        if context.has_no_unpack() {
+            return Ok(());
+        }
+        std::fs::create_dir_all(dir).map_err(SdkError::io("create", dir))?;
+        hook.await.map_err(SdkError::Plugin)
+    })
 }
 
 fn usage(name: &str) -> String {

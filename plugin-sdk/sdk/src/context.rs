@@ -5,7 +5,10 @@ use crate::{Error, Event, host_link::HostLink, scope::Scope};
 use drp_protocol::wire;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio_util::sync::CancellationToken;
@@ -25,6 +28,8 @@ struct Inner {
     instance: RwLock<String>,
     host: Option<HostLink>,
     stopping: CancellationToken,
+    /// The default `unpack` hook was called: the plugin has none.
+    no_unpack: AtomicBool,
     #[cfg(feature = "client")]
     client: tokio::sync::OnceCell<drp_client::Client>,
 }
@@ -36,6 +41,7 @@ impl Context {
             instance: RwLock::new(provider.to_owned()),
             host,
             stopping: CancellationToken::new(),
+            no_unpack: AtomicBool::new(false),
             #[cfg(feature = "client")]
             client: tokio::sync::OnceCell::new(),
         };
@@ -44,6 +50,14 @@ impl Context {
 
     pub(crate) fn scoped(&self, scope: Scope) -> Self {
         Self { inner: self.inner.clone(), scope }
+    }
+
+    pub(crate) fn say_no_unpack(&self) {
+        self.inner.no_unpack.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_no_unpack(&self) -> bool {
+        self.inner.no_unpack.load(Ordering::Relaxed)
     }
 
     pub(crate) fn rename(&self, instance: &str) {

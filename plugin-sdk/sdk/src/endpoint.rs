@@ -169,6 +169,8 @@ async fn action<P: Plugin>(endpoint: Arc<Endpoint<P>>, request: Request) -> Outc
     let context = endpoint.context.scoped(Scope::current());
     let work = Scope::current().run(hook(endpoint.plugin.clone(), context, action.into()));
     let value = work.await.map_err(|p| p.error("POST", parts.uri.path()))??;
+    let value = crate::depth::bounded(value)
+        .map_err(|text| Error::new(500, parts.method.as_str(), text).on("", parts.uri.path()))?;
     Ok(json_reply(200, &value))
 }
 
@@ -231,7 +233,10 @@ fn failure(error: &Error) -> Response {
 }
 
 fn not_found(method: &Method, path: &str) -> Response {
-    let error = Error { key: path.to_owned(), r#type: method.to_string(), code: 404, ..Error::default() };
+    // `Messages` is null and not a list, as Go writes one that was never made (wire-protocol §1.6).
+    let error = serde_json::json!({
+        "Model": "", "Key": path, "Type": method.as_str(), "Messages": null, "Code": 404,
+    });
     json_reply(404, &error)
 }
 

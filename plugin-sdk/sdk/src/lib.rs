@@ -59,6 +59,7 @@ mod cli;
 mod command;
 mod context;
 mod definition;
+mod depth;
 mod endpoint;
 mod error;
 #[cfg(feature = "client")]

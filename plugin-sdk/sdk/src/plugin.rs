@@ -24,9 +24,11 @@ pub trait Plugin: Send + Sync + Sized + 'static {
         async {}
     }
 
-    /// Writes files that the daemon shall serve below `/files/plugin_providers/<Name>` into `dir`, which exists.
+    /// Writes files that the daemon shall serve below `/files/plugin_providers/<Name>` into `dir`, which exists
+    /// when the future runs. Without this hook, `unpack` does nothing and makes no directory.
     fn unpack(&self, ctx: &Context, dir: &Path) -> impl Future<Output = Result<(), Error>> + Send {
-        let _ = (ctx, dir);
+        let _ = dir;
+        ctx.say_no_unpack();
         async { Ok(()) }
     }
 
@@ -42,7 +44,8 @@ pub trait Plugin: Send + Sync + Sized + 'static {
     }
 
     /// HTTP routes of the plugin's own, reached as `/plugin-apis/<plugin>/<route>` of the daemon
-    /// (wire-protocol §1.14). The caller is authenticated by the daemon.
+    /// (wire-protocol §1.14). The daemon authenticates the caller but asks for no claim, and passes all headers
+    /// through, `Authorization` too: check what the caller may do before you act with the plugin's own rights.
     fn routes(&self, ctx: &Context) -> axum::Router {
         let _ = ctx;
         axum::Router::new()

@@ -41,6 +41,15 @@ async fn examples_of_the_guide() {
     assert!(echo.stop().await.unwrap().success());
 }
 
+#[tokio::test]
+async fn without_the_hook_unpack_makes_nothing() {
+    let daemon = FakeDaemon::start().await.unwrap();
+    let dir = daemon.path("files");
+    let output = run(ECHO, &["unpack", dir.to_str().unwrap()], &[]).await.unwrap();
+    assert_eq!((output.code, output.stdout.as_str()), (Some(0), ""));
+    assert!(!dir.exists());
+}
+
 #[test]
 fn it_fits_on_one_screen_and_is_the_listing_of_the_guide() {
     let source = include_str!("../src/main.rs");

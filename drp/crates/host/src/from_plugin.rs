@@ -213,7 +213,10 @@ async fn certificate(State(service): State<Service>, uri: Uri) -> Response<Body>
 }
 
 async fn unknown(method: Method, uri: Uri) -> Response<Body> {
-    let error = Error { messages: Vec::new(), ..Error::new(404, method.as_str(), "").on("", uri.path()) };
+    // Null and not an empty list, as at the other socket (wire-protocol §1.6).
+    let error = serde_json::json!({
+        "Model": "", "Key": uri.path(), "Type": method.as_str(), "Messages": null, "Code": 404,
+    });
     json(404, &error)
 }
 

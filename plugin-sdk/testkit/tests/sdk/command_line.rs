@@ -28,7 +28,7 @@ async fn verbs_and_exit_statuses() {
     assert_eq!(output.code, Some(0));
     assert!(std::fs::read_to_string(&completion).unwrap().contains("complete -F _probe 'probe'"));
     unpack(&probe, &daemon.path("deep/er")).await.unwrap();
-    assert!(daemon.path("deep/er").is_dir());
+    assert_eq!(std::fs::read_to_string(daemon.path("deep/er/probe.txt")).unwrap(), "unpacked");
 }
 
 #[tokio::test]

@@ -24,6 +24,11 @@ impl Plugin for Probe {
         }
     }
 
+    async fn unpack(&self, _: &Context, dir: &std::path::Path) -> Result<(), Error> {
+        std::fs::write(dir.join("probe.txt"), "unpacked")
+            .map_err(|e| Error::new(500, "plugin", e.to_string()))
+    }
+
     async fn validate(&self, ctx: &Context, definition: PluginProvider) -> Result<PluginProvider, Error> {
         if std::env::var_os("PROBE_INVALID").is_some() {
             return Err(ctx.error(400, "not valid here"));
@@ -49,6 +54,7 @@ impl Actor for Probe {
                 tracing::trace!("a detail");
                 Ok(json!(ctx.request_id()))
             }
+            "deep" => Ok((0..1_000_000).fold(Value::Null, |inner, _| Value::Array(vec![inner]))),
             "list" => Ok(json!(ctx.list_objects::<Value>("machines").await?)),
             "emit" => ctx.publish("lamps", "on", "l1", json!({"x": 1})).await.map(|()| Value::Null),
             "wait" => {

@@ -25,8 +25,19 @@ async fn anything_but_the_four_posts_is_404() {
         let answer = plugin.request(method.clone(), path, &[JSON], Bytes::new()).await.unwrap();
         assert_eq!(answer.content_type, "application/json");
         let want = Error { key: path.to_owned(), r#type: method.to_string(), code: 404, ..Error::default() };
+        assert!(answer.text().contains("\"Messages\":null"), "{}", answer.text());
         assert_eq!(answer.error().unwrap(), want);
     }
+}
+
+#[tokio::test]
+async fn an_answer_nested_too_deep_is_an_error_and_harms_nothing() {
+    let daemon = FakeDaemon::start().await.unwrap();
+    let plugin = configured(&daemon).await;
+    let error = plugin.action("deep", json!({})).await.unwrap().error().unwrap();
+    assert_eq!((error.code, error.r#type.as_str()), (500, "POST"));
+    assert!(error.messages[0].contains("nested deeper than 127 levels"), "{error}");
+    assert_eq!(plugin.action("name", json!({})).await.unwrap().success().unwrap(), "p1");
 }
 
 #[tokio::test]
