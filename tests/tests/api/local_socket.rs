@@ -1,8 +1,9 @@
 //! The local socket of the command line: the kernel says who calls.
 
-use crate::bad_input::{NOBODY, skipped};
+use crate::bad_input::NOBODY;
 use bytes::Bytes;
 use drp_tests::daemon::{Daemon, binary};
+use drp_tests::peers::skipped;
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
