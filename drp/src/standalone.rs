@@ -2,11 +2,15 @@
 
 use drp_cli::{Exit, Failure, OneAction};
 use drp_host::{HostConfig, HostError, NoDaemon, PluginRun, define};
-use drp_protocol::{Action, AvailableAction, JsonMap, Line};
-use serde_json::Value;
+use drp_protocol::{Action, AvailableAction, JsonMap, Line, PluginProvider};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// The objects of one prefix in a bundle.
+type Section = BTreeMap<String, JsonMap>;
 
 /// Longest an action may take.
 const DEADLINE: Duration = Duration::from_secs(3600);
@@ -25,29 +29,12 @@ pub(crate) fn run(one: &OneAction) -> Result<Value, Failure> {
 
 async fn work(one: &OneAction, config: HostConfig) -> Result<Value, Failure> {
     let definition = define(&one.binary, &config).await.map_err(failure)?;
-    // On a machine only its own actions make sense, without one only those of the system.
-    let set = if one.machine.is_null() { "system" } else { "machines" };
-    let offered: Vec<&str> = definition
-        .available_actions
-        .iter()
-        .filter(|a| a.command_set() == set)
-        .map(|a| a.command.as_str())
-        .collect();
-    if !offered.contains(&one.action.as_str()) {
-        let elsewhere = definition.available_actions.iter().any(|a| a.command == one.action);
-        let failure = Failure::new(
-            Exit::NotFound,
-            format!("{} offers no action {} on {set}", definition.name, one.action),
-        );
-        return Err(if elsewhere && one.machine.is_null() {
-            failure.hint("it acts on an object: give one with --machine JSON")
-        } else {
-            failure.hint(format!("it offers {}", offered.join(", ")))
-        });
-    }
-    let action =
-        definition.available_actions.iter().find(|a| a.command == one.action && a.command_set() == set);
-    let params = params(one, action, &definition.content)?;
+    let action = chosen(one, &definition)?;
+    let set = action.command_set();
+    let content = drp_content::parse("the plugin's content", &definition.content).unwrap_or_default();
+    let declared = content.sections.get("params");
+    warn_of_secrets(one, declared);
+    let params = params(one, action, declared)?;
     if let Some(name) = definition.required_params.iter().find(|name| !one.config.contains_key(*name)) {
         return Err(Failure::new(
             Exit::Refused,
@@ -61,7 +48,8 @@ async fn work(one: &OneAction, config: HostConfig) -> Result<Value, Failure> {
         .await
         .map_err(failure)?;
     let action = Action {
-        model: one.machine.clone(),
+        // An object that was not given has no fields, and the system is no object.
+        model: if one.machine.is_null() && set != "system" { json!({}) } else { one.machine.clone() },
         plugin: definition.name.clone(),
         command: one.action.clone(),
         command_set: set.to_owned(),
@@ -77,14 +65,53 @@ async fn work(one: &OneAction, config: HostConfig) -> Result<Value, Failure> {
         .map_err(|e| Failure::new(Exit::General, format!("the plugin's answer is not JSON: {e}")))
 }
 
+/// The action that is meant: on a machine one of its own; without one that of the system, or the only one of that name.
+fn chosen<'a>(one: &OneAction, definition: &'a PluginProvider) -> Result<&'a AvailableAction, Failure> {
+    let actions = &definition.available_actions;
+    let named: Vec<&AvailableAction> = actions.iter().filter(|a| a.command == one.action).collect();
+    let on = |set: &str| named.iter().copied().find(|a| a.command_set() == set);
+    let found = match named.as_slice() {
+        _ if !one.machine.is_null() => on("machines"),
+        [only] => Some(*only),
+        _ => on("system"),
+    };
+    if let Some(action) = found {
+        return Ok(action);
+    }
+    if one.machine.is_null() && !named.is_empty() {
+        let sets: Vec<&str> = named.iter().map(|a| a.command_set()).collect();
+        let several = format!("{} offers {} on {}", definition.name, one.action, sets.join(" and on "));
+        return Err(Failure::usage(several).hint("give a machine with --machine JSON to act on it"));
+    }
+    let whole = if one.machine.is_null() { "" } else { " on machines" };
+    let fits = |a: &&AvailableAction| one.machine.is_null() || a.command_set() == "machines";
+    let offered: Vec<&str> = actions.iter().filter(fits).map(|a| a.command.as_str()).collect();
+    let failure =
+        Failure::new(Exit::NotFound, format!("{} offers no action {}{whole}", definition.name, one.action));
+    Err(match named.first() {
+        Some(_) => failure.hint("it acts on something else: leave --machine out"),
+        None => failure.hint(format!("it offers {}", offered.join(", "))),
+    })
+}
+
+/// A secret belongs on standard input: the command line is there for everybody on the host to read.
+fn warn_of_secrets(one: &OneAction, declared: Option<&Section>) {
+    let secure = |name: &&String| {
+        declared.and_then(|all| all.get(*name)?.get("Secure")).and_then(Value::as_bool).unwrap_or(false)
+    };
+    for name in one.seen.iter().filter(secure) {
+        let _ = writeln!(
+            std::io::stderr(),
+            "warning: others on this host could see the secret on the command line: write {name}=- and pipe it in"
+        );
+    }
+}
+
 /// The params of the action: those given, the machine's own, and the defaults of those that the plugin's content
 /// declares. Without a daemon there are no profiles.
-fn params(one: &OneAction, action: Option<&AvailableAction>, content: &str) -> Result<JsonMap, Failure> {
+fn params(one: &OneAction, action: &AvailableAction, declared: Option<&Section>) -> Result<JsonMap, Failure> {
     let mut params = one.machine.get("Params").and_then(Value::as_object).cloned().unwrap_or_default();
     params.extend(one.params.clone());
-    let Some(action) = action else { return Ok(params) };
-    let declared = drp_content::parse("the plugin's content", content).unwrap_or_default();
-    let declared = declared.sections.get("params");
     for name in action.required_params.iter().chain(&action.optional_params) {
         let default = declared.and_then(|all| all.get(name)?.get("Schema")?.get("default"));
         if let Some(default) = default.filter(|_| !params.contains_key(name)) {

@@ -2,8 +2,11 @@
 
 use crate::run::Drp;
 use drp_tests::daemon::binary;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 #[test]
 fn help_and_version() {
@@ -161,13 +164,111 @@ fn a_plugin_runs_without_a_daemon() {
         "piped"
     );
     assert_eq!(run(&["echogreeting", "--config", "echo/greeting=hi"]).json(), "hi");
-    let ran = run(&["echo"]).fails(3);
+    // It is offered on machines only, so nobody has to say so.
+    assert_eq!(run(&["echo", "--param", "echo/text=hello"]).json(), "hello");
+    let ran = run(&["echogreeting", "--machine", machine]).fails(3);
     assert!(ran.hints().contains("--machine"), "{ran:#?}");
     let ran = run(&["nothing"]).fails(3);
     assert!(ran.hints().contains("echogreeting"), "{ran:#?}");
     run(&["echo", "--param", "novalue", "--machine", machine]).fails(2);
     Drp::new(["plugin", "run", "/nonexistent", "--action", "x"]).fails(3);
     Drp::new(["plugin", "run", &binary("incrementer").display().to_string(), "--action", "incrstatus"]).ok();
+}
+
+/// A plugin in shell that is good for `define` only.
+fn defining(dir: &Path, actions: &Value) -> String {
+    let file = dir.join("lamp");
+    let definition =
+        json!({"Name": "lamp", "Version": "v1", "PluginVersion": 4, "AvailableActions": actions});
+    std::fs::write(&file, format!("#!/bin/sh\n[ \"$1\" = define ] && echo '{definition}'\n")).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    file.display().to_string()
+}
+
+#[test]
+fn an_action_of_several_sets_needs_to_be_told_which() {
+    let dir = tempfile::tempdir().unwrap();
+    let actions =
+        json!([{"Model": "machines", "Command": "blink"}, {"Model": "profiles", "Command": "blink"}]);
+    let lamp = defining(dir.path(), &actions);
+    let ran = Drp::new(["plugin", "run", &lamp, "--action", "blink"]).fails(2);
+    assert!(ran.err.contains("lamp offers blink on machines and on profiles"), "{ran:#?}");
+    assert!(ran.hints().contains("--machine"), "{ran:#?}");
+}
+
+#[test]
+fn the_commands_of_the_guide_work_as_they_are_printed() {
+    let guide = include_str!("../../../docs/writing-a-plugin.md");
+    let lines: Vec<&str> = guide.lines().filter(|l| l.contains("./echo ")).collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    let dir = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(binary("echo"), dir.path().join("echo")).unwrap();
+    let path = format!("{}:/usr/bin:/bin", binary("drp").parent().unwrap().display());
+    let mut printed = lines.iter().map(|line| {
+        let mut shell = std::process::Command::new("sh");
+        let output = shell.args(["-c", line]).current_dir(dir.path()).env("PATH", &path).output().unwrap();
+        assert!(output.status.success(), "{line}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    });
+    assert!(printed.next().unwrap().contains("\"PluginVersion\": 4"));
+    assert_eq!(printed.next().unwrap().trim(), "\"hello\"");
+}
+
+/// `drp sim bmc` with a machine that is off; ends when it is dropped.
+struct Bmc(std::process::Child, String);
+
+impl Drop for Bmc {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Bmc {
+    fn start(password: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("password");
+        std::fs::write(&file, password).unwrap();
+        let mut child = std::process::Command::new(binary("drp-sim"))
+            .args(["bmc", "--user", "admin", "--password-file"])
+            .arg(&file)
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let line: Value = serde_json::from_str(&line).unwrap();
+        Self(child, line["bmcs"][0].as_str().unwrap().rsplit_once(':').unwrap().1.to_owned())
+    }
+}
+
+#[test]
+fn a_bmc_is_reached_without_a_daemon() {
+    const CANARY: &str = "canary-of-a-bmc";
+    let bmc = Bmc::start(CANARY);
+    let ipmi = binary("ipmi").display().to_string();
+    let port = format!("ipmi/port-ipmitool={}", bmc.1);
+    let run = |action: &str, password: &str| {
+        Drp::new(
+            ["plugin", "run", &ipmi, "--action", action, "--param", "ipmi/address=127.0.0.1"]
+                .iter()
+                .chain(&["--param", "ipmi/username=admin", "--param", password, "--param", &port]),
+        )
+    };
+    let piped = |action: &str| run(action, "ipmi/password=-").input(&format!("{CANARY}\n"));
+    let begin = Instant::now();
+    let ran = piped("powerstatus").ok();
+    // It took 20 s while the plugin looked for a daemon that is not there.
+    assert!(begin.elapsed() < Duration::from_secs(15), "{:?}", begin.elapsed());
+    assert!(ran.out.contains("\"off\"") && !ran.err.contains("warning"), "{ran:#?}");
+    let on = piped("poweron").json();
+    assert_eq!((&on["state"], &on["verified"]), (&json!("on"), &json!(true)), "{on}");
+    // Who writes a secret on the command line is told.
+    let ran = run("powerstatus", &format!("ipmi/password={CANARY}")).ok();
+    assert!(ran.err.contains("command line: write ipmi/password=-"), "{ran:#?}");
+    assert!(!ran.err.contains(CANARY) && !ran.out.contains(CANARY), "{ran:#?}");
+    let ran = run("powerstatus", "ipmi/kg=-").input("x\n").fails(4);
+    assert!(ran.err.contains("Missing Parameter ipmi/password"), "{ran:#?}");
 }
 
 #[test]

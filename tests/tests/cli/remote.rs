@@ -33,7 +33,8 @@ fn credentials_come_in_many_ways_and_are_never_shown() {
     };
     let ran = far(&[]).fails(5);
     assert!(ran.hints().contains("RS_KEY"), "{ran:#?}");
-    far(&["-U", USER.0, "-P", USER.1]).ok();
+    let ran = far(&["-U", USER.0, "-P", USER.1]).ok();
+    assert!(ran.err.contains("prefer --password-file") && !ran.err.contains(USER.1), "{ran:#?}");
     far(&["-U", USER.0, "--password-file", "-"]).input(&format!("{}\n", USER.1)).ok();
     far(&["-P", USER.1]).ok();
     far(&[]).env("RS_KEY", &format!("{}:{}", USER.0, USER.1)).ok();

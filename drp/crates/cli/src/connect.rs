@@ -97,7 +97,7 @@ fn authenticate(builder: Builder, globals: &Globals, environment: bool) -> Resul
         return Ok(builder.token(token));
     }
     let password = match (&globals.password, &globals.password_file) {
-        (Some(text), _) => Some(Secret::new(text.clone())),
+        (Some(password), _) => Some(password.clone()),
         (None, Some(path)) => Some(input::secret_file(path)?),
         (None, None) => None,
     };
@@ -126,7 +126,7 @@ fn authenticate(builder: Builder, globals: &Globals, environment: bool) -> Resul
 
 fn token(globals: &Globals, variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Secret>, Failure> {
     if let Some(token) = &globals.token {
-        return Ok(Some(Secret::new(token.clone())));
+        return Ok(Some(token.clone()));
     }
     if let Some(path) = &globals.token_file {
         return input::secret_file(path).map(Some);

@@ -3,6 +3,7 @@
 use crate::printer::Format;
 use crate::types::{self, TYPES, Type};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
+use drp_protocol::Secret;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -59,16 +60,16 @@ pub(crate) struct Globals {
         long,
         global = true,
         value_name = "TEXT",
-        conflicts_with = "password_file",
-        hide_env_values = true
+        value_parser = secret,
+        conflicts_with = "password_file"
     )]
-    pub(crate) password: Option<String>,
+    pub(crate) password: Option<Secret>,
     /// File with the password, - for standard input
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) password_file: Option<PathBuf>,
     /// Token. Others on this host can see it while the command runs: prefer RS_TOKEN or --token-file
-    #[arg(short = 'T', long, global = true, value_name = "TEXT", conflicts_with = "token_file")]
-    pub(crate) token: Option<String>,
+    #[arg(short = 'T', long, global = true, value_name = "TEXT", value_parser = secret, conflicts_with = "token_file")]
+    pub(crate) token: Option<Secret>,
     /// File with a token, - for standard input
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) token_file: Option<PathBuf>,
@@ -102,6 +103,26 @@ pub(crate) struct Globals {
     /// Print what would be sent to the daemon, and send nothing that changes anything
     #[arg(long, global = true)]
     pub(crate) dry_run: bool,
+}
+
+impl Globals {
+    /// What to say when a secret stood on the command line.
+    pub(crate) fn exposed(&self) -> Option<&'static str> {
+        match (&self.password, &self.token) {
+            (Some(_), _) => Some(
+                "others on this host could see the password on the command line: prefer --password-file or RS_KEY",
+            ),
+            (None, Some(_)) => Some(
+                "others on this host could see the token on the command line: prefer --token-file or RS_TOKEN",
+            ),
+            (None, None) => None,
+        }
+    }
+}
+
+/// Taken into custody as soon as it is parsed, so that nothing derived can print it.
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text.to_owned()))
 }
 
 fn level(text: &str) -> Result<drp_protocol::Level, String> {
@@ -407,6 +428,16 @@ mod tests {
         let mut command = command();
         command.build();
         command.debug_assert();
+    }
+
+    #[test]
+    fn secrets_are_not_in_what_can_be_printed() {
+        let words =
+            ["drp", "-P", "hunter2", "-T", "canary", "machines", "show", "x"].map(Into::into).to_vec();
+        let (globals, _) = parse(words).unwrap();
+        let text = format!("{globals:?}");
+        assert!(!text.contains("hunter2") && !text.contains("canary"), "{text}");
+        assert!(globals.exposed().is_some_and(|text| text.contains("--password-file")));
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub struct OneAction {
     pub params: JsonMap,
     /// Params of the plugin.
     pub config: JsonMap,
+    /// Names of the params whose values stood on the command line, where others could see them.
+    pub seen: Vec<String>,
     /// The machine it acts on, or null.
     pub machine: Value,
     /// Show the plugin's log lines on standard error.

@@ -31,6 +31,9 @@ pub fn run(words: impl IntoIterator<Item = OsString>, hooks: &dyn Hooks) -> Exit
         Err(error) => return refuse(&error),
     };
     let printer = Printer::new(globals.format, globals.no_header);
+    if let Some(text) = globals.exposed() {
+        printer.warn(text);
+    }
     match dispatch(globals, request, &printer, hooks) {
         Ok(()) => Exit::Ok,
         Err(failure) => {

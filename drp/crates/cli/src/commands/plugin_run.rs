@@ -14,12 +14,19 @@ pub(crate) fn run(run: PluginRun, printer: &Printer, hooks: &dyn Hooks) -> Resul
     let action = OneAction {
         params: assignments(&run.params)?,
         config: assignments(&run.config)?,
+        seen: seen(run.params.iter().chain(&run.config)),
         binary: run.binary,
         action: run.action,
         machine,
         logs: run.logs,
     };
     printer.value(&hooks.plugin_run(&action)?)
+}
+
+/// The names of what was not read from standard input.
+fn seen<'a>(words: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let assigned = words.filter_map(|word| word.split_once('='));
+    assigned.filter(|(_, value)| *value != "-").map(|(name, _)| name.to_owned()).collect()
 }
 
 fn assignments(words: &[String]) -> Result<JsonMap, Failure> {
