@@ -100,6 +100,69 @@ async fn claims_filter_what_a_session_sees() {
     assert_eq!(socket.next().await["Key"], "hall");
 }
 
+/// A token as `user:password` gets it.
+async fn token(daemon: &Daemon, path: &str, user: (&str, &str)) -> String {
+    let got = answer(daemon.anonymous("GET", path).basic_auth(user.0, Some(user.1))).await;
+    got.json()["Token"].as_str().unwrap().to_owned()
+}
+
+async fn closed(socket: &mut EventSocket, what: &str) {
+    loop {
+        match socket.frame().await {
+            Message::Close(Some(frame)) => return assert_eq!(u16::from(frame.code), 1008, "{what}"),
+            Message::Close(None) => panic!("{what}: no reason"),
+            _ => {}
+        }
+    }
+}
+
+/// Who would not be let in any more hears nothing more.
+#[tokio::test(flavor = "multi_thread")]
+async fn sockets_end_with_the_credentials_that_opened_them() {
+    let daemon = Daemon::start();
+    for name in ["ann", "bob"] {
+        daemon.expect(201, "POST", "users", json!({"Name": name, "Roles": ["superuser"]})).await;
+        daemon.expect(200, "PUT", &format!("users/{name}/password"), json!({"Password": "pw"})).await;
+    }
+    let machine = daemon.expect(201, "POST", "machines", json!({"Name": "m1"})).await;
+    let machine = machine["Uuid"].as_str().unwrap();
+    let open = async |query: String| {
+        let mut socket = EventSocket::try_connect(&daemon, None, &format!("?token={query}")).await.unwrap();
+        socket.register("lamp.*.*").await;
+        socket
+    };
+    let ann = "/api/v3/users/ann/token";
+    let mut by_password = open("ann:pw".to_owned()).await;
+    let mut by_token = open(token(&daemon, ann, ("ann", "pw")).await).await;
+    let mut expiring = open(token(&daemon, "/api/v3/users/bob/token?ttl=3", ("bob", "pw")).await).await;
+    let mut other = open("bob:pw".to_owned()).await;
+    let path = format!("/api/v3/machines/{machine}/token");
+    let mut agent = open(token(&daemon, &path, drp_tests::daemon::USER).await).await;
+
+    // Another change of the user ends nothing.
+    let patch = json!([{"op": "replace", "path": "/Description", "value": "x"}]);
+    daemon.expect(200, "PATCH", "users/ann", patch).await;
+    by_password.register("door.*.*").await;
+    daemon.expect(200, "PUT", "users/ann/password", json!({"Password": "new"})).await;
+    closed(&mut by_password, "new password, login").await;
+    closed(&mut by_token, "new password, token").await;
+    closed(&mut expiring, "expired token").await;
+    daemon.expect(200, "DELETE", &format!("machines/{machine}"), Value::Null).await;
+    closed(&mut agent, "machine deleted").await;
+
+    // A role that is taken away is gone for open sockets, too.
+    let event = |key: &str| json!({"Type": "profiles", "Action": "get", "Key": key});
+    other.register("profiles.*.*").await;
+    daemon.expect(204, "POST", "events", event("seen")).await;
+    assert_eq!(other.next().await["Key"], "seen");
+    daemon.expect(200, "PATCH", "users/bob", json!([{"op": "replace", "path": "/Roles", "value": []}])).await;
+    daemon.expect(204, "POST", "events", event("unseen")).await;
+    daemon.expect(204, "POST", "events", json!({"Type": "lamp", "Action": "on", "Key": "hall"})).await;
+    assert_eq!(other.next().await["Key"], "hall");
+    daemon.expect(200, "DELETE", "users/bob", Value::Null).await;
+    closed(&mut other, "user deleted").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn strangers_and_plain_requests_are_refused() {
     let daemon = Daemon::start();

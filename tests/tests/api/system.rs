@@ -55,6 +55,28 @@ async fn preferences_are_one_map() {
     assert!(daemon.get("prefs").await.get("baseTokenSecret").is_none());
 }
 
+/// Set while it runs, and still there after the next start.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_level_is_a_preference() {
+    let base = tempfile::tempdir_in("/tmp").unwrap();
+    let daemon = Daemon::builder().base(base.path()).start();
+    let logged = async |daemon: &Daemon, path: &str| {
+        daemon.get(path).await;
+        daemon.log().contains(&format!("/api/v3/{path}"))
+    };
+    assert!(!logged(&daemon, "machines").await);
+    daemon.expect(201, "POST", "prefs", json!({"logLevel": "debug"})).await;
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !logged(&daemon, "profiles").await {
+        assert!(std::time::Instant::now() < end, "{}", daemon.log());
+    }
+    assert!(daemon.stop().0.success());
+    let daemon = Daemon::builder().base(base.path()).start();
+    while !logged(&daemon, "stages").await {
+        assert!(std::time::Instant::now() < end, "{}", daemon.log());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_can_be_read() {
     let daemon = Daemon::start();

@@ -137,6 +137,13 @@ impl Objects {
         })
     }
 
+    /// A mark of the secrets that a user's credentials depend on: another one, or none, when the password or a secret
+    /// changed or the user is gone. Whoever lets somebody stay for long compares it now and then.
+    #[must_use]
+    pub fn user_mark(&self, user: &str) -> Option<String> {
+        self.digest(Bearer::User, user)
+    }
+
     fn issue(&self, payload: Payload) -> Secret<String> {
         Secret::new(sign(&payload, &self.inner.pref("baseTokenSecret")))
     }

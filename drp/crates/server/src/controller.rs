@@ -1,7 +1,8 @@
 //! Feeds the plugin host from the event bus (wire-protocol §1.12): plugin objects become instances, and providers
-//! with `HasPublish` hear everything.
+//! with `HasPublish` hear everything. Preferences change what is logged.
 
 use crate::app::App;
+use crate::logging;
 use drp_host::Host;
 use drp_objects::{Delivery, ListQuery, Occurrence, Principal, Subscription};
 use drp_protocol::{Event, Plugin};
@@ -17,6 +18,7 @@ pub(crate) async fn follow(app: Arc<App>, host: Arc<Host>, mut events: Subscript
             Delivery::Gap { from, to } => {
                 tracing::warn!(from, to, "the plugin controller lost events and looks at all plugins again");
                 load(&app, &host);
+                logging::heed(&app.place.settings, &app.objects.prefs(false));
             }
         }
     }
@@ -35,6 +37,7 @@ fn heed(app: &App, host: &Arc<Host>, occurrence: &Occurrence) {
             // Told now and waited for beside: the next event may create it anew.
             tokio::spawn(host.remove_plugin(occurrence.key()));
         }
+        ("preferences", _) => logging::heed(&app.place.settings, &app.objects.prefs(false)),
         // A licence may change what providers offer.
         ("contents", _) if occurrence.key() == "rackn-license" => {
             let host = Arc::clone(host);

@@ -68,6 +68,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), ServeError> {
     let objects =
         Objects::open(Arc::clone(&store), options).await.map_err(|e| ServeError::Objects(e.to_string()))?;
     logging::keep_in(&objects);
+    logging::heed(&settings, &objects.prefs(false));
     if let (Some(path), Some(user)) = (&admin.made, &first) {
         let (name, password) = (&user.name, user.password.expose());
         say(&format!("drp first start: user {name} has password {password} (kept in {})", path.display()));

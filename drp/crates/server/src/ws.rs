@@ -3,7 +3,7 @@
 mod plugin;
 
 use crate::app::App;
-use crate::http::{Answer, Call, Reply};
+use crate::http::{Answer, Call, Pass, Reply};
 use axum::extract::FromRequestParts;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use drp_objects::{Delivery, Occurrence, PatternSet, Principal};
@@ -27,6 +27,8 @@ const FRAME: usize = 1 << 20;
 const PING: Duration = Duration::from_secs(30);
 /// A client that says nothing for this long, not even pong, is gone.
 const SILENT: Duration = Duration::from_secs(100);
+/// How often a session's credentials are looked at, besides at once when its user or a role changes.
+const CHECK: Duration = Duration::from_secs(5);
 /// A client that takes nothing for this long is too slow.
 const SLOW: Duration = Duration::from_secs(30);
 /// Events sent in one go before the client is heard again.
@@ -80,11 +82,11 @@ pub(crate) async fn route(mut call: Call) -> Answer {
         return Err(Error::new(503, "GET", format!("There are already {MOST} event sockets")).into());
     }
     let place = Place(Arc::clone(&call.app));
-    let (app, who) = (call.app, call.who);
+    let (app, who, pass) = (call.app, call.who, call.pass);
     let upgrade = upgrade.max_message_size(FRAME).max_frame_size(FRAME);
     Ok(Reply(upgrade.on_upgrade(move |socket| async move {
         let stream = Stream::open(&app, &who);
-        let ended = Session::new(Arc::clone(&app), who.clone(), socket).run().await;
+        let ended = Session::new(Arc::clone(&app), who.clone(), pass, socket).run().await;
         drop(place);
         tracing::debug!(who = who.name, ?ended, "event socket ended");
         if let Some(stream) = stream {
@@ -104,20 +106,23 @@ enum Ended {
     TooSlow,
     /// The daemon stops.
     ByServer,
+    /// The client would not be let in any more.
+    Unwelcome,
 }
 
 struct Session {
     app: Arc<App>,
     who: Principal,
+    pass: Pass,
     patterns: PatternSet,
     out: SplitSink<WebSocket, Message>,
     incoming: futures_util::stream::SplitStream<WebSocket>,
 }
 
 impl Session {
-    fn new(app: Arc<App>, who: Principal, socket: WebSocket) -> Self {
+    fn new(app: Arc<App>, who: Principal, pass: Pass, socket: WebSocket) -> Self {
         let (out, incoming) = socket.split();
-        Self { app, who, patterns: PatternSet::default(), out, incoming }
+        Self { app, who, pass, patterns: PatternSet::default(), out, incoming }
     }
 
     async fn run(mut self) -> Ended {
@@ -125,6 +130,8 @@ impl Session {
         let mut closing = self.app.sockets.closing.subscribe();
         let mut ping = tokio::time::interval_at(Instant::now() + PING, PING);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut check = tokio::time::interval_at(Instant::now() + CHECK, CHECK);
+        check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut heard = Instant::now();
         loop {
             // Frames of the client come first, so that an acknowledgement never waits behind events.
@@ -135,8 +142,7 @@ impl Session {
                     self.hear(frame).await
                 }
                 () = async { let _ = closing.wait_for(|closing| *closing).await; } => {
-                    let goodbye = CloseFrame { code: close_code::NORMAL, reason: Utf8Bytes::from_static("daemon stops") };
-                    let _ = timeout(Duration::from_secs(1), self.out.send(Message::Close(Some(goodbye)))).await;
+                    self.say_goodbye(close_code::NORMAL, "daemon stops").await;
                     return Ended::ByServer;
                 }
                 delivery = events.next() => match delivery {
@@ -145,10 +151,15 @@ impl Session {
                         while batch.len() < BATCH && let Some(Some(next)) = events.next().now_or_never() {
                             batch.push(next);
                         }
-                        self.tell(batch).await
+                        if batch.iter().any(|delivery| self.concerns(delivery)) && !self.renew() {
+                            Err(Ended::Unwelcome)
+                        } else {
+                            self.tell(batch).await
+                        }
                     }
                     None => Err(Ended::ByServer),
                 },
+                _ = check.tick() => if self.renew() { Ok(()) } else { Err(Ended::Unwelcome) },
                 _ = ping.tick() => {
                     if heard.elapsed() > SILENT {
                         return Ended::TooSlow;
@@ -157,9 +168,42 @@ impl Session {
                 }
             };
             if let Err(ended) = result {
+                if ended == Ended::Unwelcome {
+                    tracing::info!(
+                        who = self.who.name,
+                        "its credentials do not hold any more: event socket closed"
+                    );
+                    self.say_goodbye(close_code::POLICY, "credentials do not hold any more").await;
+                }
                 return ended;
             }
         }
+    }
+
+    async fn say_goodbye(&mut self, code: u16, reason: &'static str) {
+        let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
+        let _ = timeout(Duration::from_secs(1), self.out.send(Message::Close(Some(frame)))).await;
+    }
+
+    /// Whether what is delivered may change what this session may do.
+    fn concerns(&self, delivery: &Delivery) -> bool {
+        match delivery {
+            Delivery::Event(event) => match event.kind() {
+                "users" | "machines" => event.key() == self.who.subject,
+                "roles" | "preferences" => true,
+                _ => false,
+            },
+            Delivery::Gap { .. } => true,
+        }
+    }
+
+    /// Looks at the credentials again and takes the claims as they are now; false when they do not hold any more.
+    fn renew(&mut self) -> bool {
+        match self.pass.renewed(&self.app.objects, &self.who) {
+            Some(who) => self.who = who,
+            None => return false,
+        }
+        true
     }
 
     /// One frame of the client.

@@ -4,7 +4,7 @@ use super::query::Query;
 use super::reply::{Failure, Reply};
 use crate::app::App;
 use base64::Engine;
-use drp_objects::{Denied, Principal};
+use drp_objects::{Denied, Objects, Principal};
 use drp_protocol::{Error, Secret};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -42,21 +42,47 @@ fn credentials(headers: &HeaderMap, query: &Query) -> Option<Credentials> {
     None
 }
 
-/// The principal behind a request, or the answer that turns it away.
+/// What let somebody in, for those who stay: it is looked at again while they do.
+pub(crate) enum Pass {
+    /// The operator at the local socket.
+    Local,
+    /// A bearer token.
+    Token(Secret<String>),
+    /// A user's password; the mark is what the user's secrets were then.
+    Password { user: String, mark: Option<String> },
+}
+
+impl Pass {
+    /// Looks again: the principal with the claims it has now, or none when it would not be let in any more.
+    pub(crate) fn renewed(&self, objects: &Objects, who: &Principal) -> Option<Principal> {
+        match self {
+            Self::Local => Some(who.clone()),
+            Self::Token(token) => objects.verify(token.expose()).ok(),
+            Self::Password { user, mark } if mark.is_some() && objects.user_mark(user) == *mark => {
+                Some(Principal { claims: objects.user_claims(user)?, ..who.clone() })
+            }
+            Self::Password { .. } => None,
+        }
+    }
+}
+
+/// The principal behind a request and what it showed, or the answer that turns it away.
 pub(super) async fn authenticate(
     app: &Arc<App>,
     headers: &HeaderMap,
     query: &Query,
-) -> Result<Principal, Reply> {
+) -> Result<(Principal, Pass), Reply> {
     let denied = match credentials(headers, query) {
         None => return Err(bare(StatusCode::UNAUTHORIZED, true)),
         Some(Credentials::Bearer(token)) => match app.objects.verify(token.expose()) {
-            Ok(who) => return Ok(who),
+            Ok(who) => return Ok((who, Pass::Token(token))),
             Err(denied) => denied,
         },
         Some(Credentials::Basic(user, password)) => {
+            // Before the check: a change meanwhile ends the pass, never prolongs it.
+            let pass = Pass::Password { mark: app.objects.user_mark(&user), user: user.clone() };
             match app.logins.login(&app.objects, user, password).await {
-                Ok(who) => return Ok(who),
+                Ok(who) => return Ok((who, pass)),
                 Err(denied) => denied,
             }
         }

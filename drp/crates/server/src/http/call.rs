@@ -1,5 +1,6 @@
 //! One authenticated request.
 
+use super::auth::Pass;
 use super::{Answer, Failure, Query, method_not_allowed, no_route};
 use crate::app::App;
 use axum::body::Body;
@@ -14,6 +15,8 @@ pub(crate) struct Call {
     pub(crate) app: Arc<App>,
     /// Who asks.
     pub(crate) who: Principal,
+    /// What it showed to be let in.
+    pub(crate) pass: Pass,
     /// Everything but the body.
     pub(crate) parts: Parts,
     /// The body, not read yet. Nobody locks it: the mutex lets a call be shared between threads.

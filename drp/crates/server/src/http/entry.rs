@@ -1,6 +1,6 @@
 //! Where requests come in: ids, log lines, CORS, panics; then authentication and the routes.
 
-use super::auth::authenticate;
+use super::auth::{Pass, authenticate};
 use super::call::Call;
 use super::query::{Query, segments};
 use super::reply::{Answer, Failure, Reply, no_route};
@@ -127,8 +127,8 @@ async fn answer(app: Arc<App>, request: Request, local: Option<Peer>, id: Arc<st
         }
     };
     let query = Query::parse(parts.uri.query().unwrap_or_default());
-    let who = match local {
-        Some(peer) if peer.is_operator() => Principal::full(format!("local:{}", peer.name())),
+    let (who, pass) = match local {
+        Some(peer) if peer.is_operator() => (Principal::full(format!("local:{}", peer.name())), Pass::Local),
         Some(peer) => {
             let text = format!(
                 "user {} may not use the local socket: only the daemon's own user and root may; use the API with a password",
@@ -137,7 +137,7 @@ async fn answer(app: Arc<App>, request: Request, local: Option<Peer>, id: Arc<st
             return Err(Error::new(403, "AUTH", text).into());
         }
         None => match authenticate(&app, &parts.headers, &query).await {
-            Ok(who) => who,
+            Ok(known) => known,
             Err(reply) => return Ok(reply),
         },
     };
@@ -147,6 +147,7 @@ async fn answer(app: Arc<App>, request: Request, local: Option<Peer>, id: Arc<st
     let call = Call {
         app,
         who,
+        pass,
         parts,
         body: std::sync::Mutex::new(body),
         query,

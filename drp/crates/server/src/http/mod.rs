@@ -9,6 +9,7 @@ mod query;
 mod range;
 mod reply;
 
+pub(crate) use auth::Pass;
 pub(crate) use body::{JSON_LIMIT, OCTETS, Upload, drain};
 pub(crate) use call::Call;
 pub(crate) use entry::{api, local_api};

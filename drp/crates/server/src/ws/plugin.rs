@@ -51,7 +51,8 @@ impl Stream {
     /// its stream, has a newer one, stops or has ended is left alone.
     pub(super) async fn ended(self, app: &App, ended: Ended) {
         match ended {
-            Ended::ByClient | Ended::ByServer => return,
+            // A token that does not hold any more is changed by starting the plugin anew, not by configuring it.
+            Ended::ByClient | Ended::ByServer | Ended::Unwelcome => return,
             Ended::TooSlow => {}
             Ended::Lost => tokio::time::sleep(SETTLE).await,
         }
