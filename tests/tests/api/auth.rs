@@ -303,3 +303,30 @@ async fn nothing_is_open_to_somebody_without_claims() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_may_always_do_everything() {
+    let daemon = Daemon::start();
+    daemon.expect(201, "POST", "users", json!({"Name": "ann"})).await;
+    let text = "User rocketskates is the last one that may do everything; give another user the role superuser first";
+    refused(&daemon.call("DELETE", "/api/v3/users/rocketskates", Value::Null).await, 409, "DELETE", &[text]);
+    daemon
+        .expect(200, "PATCH", "users/ann", json!([{"op": "add", "path": "/Roles", "value": ["superuser"]}]))
+        .await;
+    daemon.expect(200, "DELETE", "users/rocketskates", Value::Null).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn roles_that_do_not_exist_are_said() {
+    let daemon = Daemon::start();
+    let says = json!(["bob: Role nope (at 0) does not exist"]);
+    let user = json!({"Name": "bob", "Roles": ["nope"]});
+    let created = daemon.call("POST", "/api/v3/users", user.clone()).await;
+    assert_eq!((created.status, &created.json()["Messages"]), (422, &says), "{}", created.text());
+    daemon.expect(201, "POST", "users", json!({"Name": "bob"})).await;
+    let changed = daemon.expect(200, "PUT", "users/bob", user).await;
+    assert_eq!((&changed["Available"], &changed["Errors"]), (&json!(false), &says));
+    daemon.expect(201, "POST", "roles", json!({"Name": "nope"})).await;
+    let healed = |a: &drp_tests::daemon::Answer| a.json()["Available"] == true;
+    assert_eq!(daemon.wait_for("users/bob", healed).await.json()["Errors"], json!([]));
+}

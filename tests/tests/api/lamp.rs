@@ -201,3 +201,41 @@ async fn a_plugin_whose_stream_is_lost_is_configured_again() {
     tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
     assert_eq!(configured_again(&daemon).await, again);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_that_comes_back_is_said_to() {
+    let daemon = builder().start();
+    daemon.wait_plugin("lamp").await;
+    let lamp = async || daemon.get("system/status").await["Plugins"][0].clone();
+    let mut said = 0;
+    for _ in 0..4 {
+        let pid = daemon
+            .wait_for("system/status", |a| a.json()["Plugins"][0]["State"] == "configured")
+            .await
+            .json()["Plugins"][0]["Pid"]
+            .as_i64()
+            .unwrap();
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+        while lamp().await["State"] == "configured" {}
+        let got = daemon.call("POST", "/api/v3/system/actions/settings", json!({})).await;
+        if got.status == 503 {
+            said += 1;
+            let text = got.json()["Messages"][0].as_str().unwrap_or_default().to_owned();
+            assert!(
+                text.starts_with("plugin lamp is restarting: Plugin crashed: it was killed by signal 9"),
+                "{text}"
+            );
+            assert_eq!(got.header("retry-after"), "1");
+        } else {
+            assert_eq!(got.status, 200, "{}", got.text());
+        }
+    }
+    assert!(said > 0);
+    refused(
+        &daemon.call("POST", "/api/v3/system/actions/dance", json!({})).await,
+        400,
+        "INVOKE",
+        &["Action dance on system: Not Found"],
+    );
+}

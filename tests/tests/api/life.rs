@@ -1,6 +1,6 @@
 //! Starting, stopping, starting again.
 
-use drp_tests::daemon::{Daemon, answer, processes_under};
+use drp_tests::daemon::{Daemon, answer, binary, processes_under};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
@@ -97,4 +97,55 @@ async fn a_second_signal_ends_a_stop_that_takes_too_long() {
         assert!(Instant::now() < end, "{:?}", processes_under(&base));
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// A provider that takes its time to define itself: the lamp of the tests behind a script.
+fn slow_lamp(dir: &Path, seconds: u32) -> std::path::PathBuf {
+    let script = dir.join("slow-lamp");
+    let lamp = binary("drp-test-lamp");
+    let text = format!("#!/bin/sh\n[ \"$1\" = define ] && sleep {seconds}\nexec {} \"$@\"\n", lamp.display());
+    std::fs::write(&script, text).unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    script
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_done_before_it_is_known_what_is_secret() {
+    let base = tempfile::Builder::new().prefix("drpt").tempdir_in("/tmp").unwrap();
+    let lamp = slow_lamp(base.path(), 3);
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let builder = Daemon::builder().base(base.path()).plugin_file("lamp", lamp);
+    let starting =
+        tokio::task::spawn_blocking(move || builder.arg("--api-port").arg(port.to_string()).start());
+    let http = reqwest::Client::builder().tls_danger_accept_invalid_certs(true).build().unwrap();
+    let request = |method: &str, path: &str| {
+        let url = format!("https://127.0.0.1:{port}{path}");
+        http.request(method.parse().unwrap(), url).basic_auth("rocketskates", Some("r0cketsk8ts"))
+    };
+    let end = Instant::now() + Duration::from_secs(30);
+    while request("GET", "/livez").send().await.is_err() {
+        assert!(Instant::now() < end);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(answer(request("GET", "/readyz")).await.status, 503);
+    assert_eq!(answer(request("GET", "/readyz")).await.header("retry-after"), "1");
+    assert_eq!(answer(request("GET", "/api/v3/info")).await.status, 200);
+    assert_eq!(answer(request("GET", "/api/v3/system/status")).await.json()["State"], "starting");
+
+    // Over both ways in: who comes early waits, and then finds everything as it should be.
+    let machine = json!({"Name": "m1", "Params": {"lamp/code": "canary-early"}});
+    let created = answer(request("POST", "/api/v3/machines").json(&machine));
+    let socket = base.path().join("drp.sock");
+    let local = reqwest::Client::builder().unix_socket(socket).build().unwrap();
+    let offered = answer(local.get("http://localhost/api/v3/system/actions"));
+    let ran = answer(request("POST", "/api/v3/system/actions/settings").json(&json!({})));
+    let (created, offered, ran) = tokio::join!(created, offered, ran);
+    assert_eq!(answer(request("GET", "/readyz")).await.status, 200);
+    assert_eq!(created.status, 201, "{}", created.text());
+    assert!(!created.text().contains("canary-early"), "sealed at once: {}", created.text());
+    assert_eq!((offered.status, ran.status), (200, 200), "{} {}", offered.text(), ran.text());
+    let daemon = starting.await.unwrap();
+    let kept = std::fs::read(base.path().join("drp.db-wal")).unwrap_or_default();
+    assert!(!kept.windows(12).any(|w| w == b"canary-early"));
+    drop(daemon);
 }

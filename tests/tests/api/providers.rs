@@ -87,6 +87,22 @@ async fn bad_uploads_are_refused() {
         (noise.status, &noise.json()["Messages"][0]),
         (400, &json!("Import plugin failed noise: define failed"))
     );
+    let unpack = "#!/bin/sh\n[ $1 = define ] || exit 5\necho '{\"Name\": \"full\", \"PluginVersion\": 4}'\n";
+    let full = upload("full", octets, unpack).await;
+    assert_eq!(
+        (full.status, &full.json()["Messages"][0]),
+        (400, &json!("Import plugin failed full: unpack failed"))
+    );
+    // A refused upload stays (wire-protocol §1.11), and whoever sent it can take it away.
+    for name in ["lamp", "noise", "full"] {
+        let (path, file) =
+            (format!("/api/v3/plugin_providers/{name}"), daemon.base().join("plugins").join(name));
+        assert!(file.exists(), "{name}");
+        assert_eq!(daemon.call("DELETE", &path, Value::Null).await.status, 204);
+        assert!(!file.exists(), "{name}");
+        refused(&daemon.call("DELETE", &path, Value::Null).await, 404, "DELETE", &["Not Found"]);
+    }
+    assert_eq!(daemon.get("system/status").await["Problems"], json!([]));
     assert!(upload("..%2fescape", octets, "x").await.status >= 400);
     assert_eq!(daemon.get("plugin_providers").await, json!([]));
 }

@@ -330,7 +330,8 @@ impl Catalogue {
         let mut problems = self.problems.write().unwrap_or_else(PoisonError::into_inner);
         if problems.insert(path.to_owned(), why.clone()).as_ref() != Some(&why) {
             drop(problems);
-            self.log(Level::Error, format!("{}: {why}", path.display()));
+            let what = if path == self.dir { "" } else { "not a usable plugin provider: " };
+            self.log(Level::Error, format!("{what}{}: {why}", path.display()));
         }
     }
 
@@ -396,7 +397,7 @@ fn signature_runs(path: &Path) -> bool {
 /// The text of an error about a file whose path is shown beside it.
 fn reason(error: &HostError) -> String {
     match error {
-        HostError::Define { why, .. } => why.clone(),
+        HostError::Define { why, .. } | HostError::Unpack { why, .. } => why.clone(),
         other => other.to_string(),
     }
 }

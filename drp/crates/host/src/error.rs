@@ -57,7 +57,10 @@ pub enum HostError {
         sent: bool,
     },
     /// The process ended while the call was in flight.
-    #[error("plugin {plugin} {how} while it handled {what}")]
+    #[error(
+        "plugin {plugin} {how} while it handled {what}; that is a fault of the plugin. \
+         What was asked may have been done: look before asking again. Its PluginErrors and its log say more"
+    )]
     Gone {
         /// Name of the instance.
         plugin: String,
@@ -130,9 +133,17 @@ pub enum HostError {
         /// Which rule it breaks.
         why: &'static str,
     },
-    /// `define` or `unpack` did not give a usable provider.
+    /// `define` did not give a usable provider.
     #[error("{}: {why}", path.display())]
     Define {
+        /// The executable.
+        path: PathBuf,
+        /// Diagnosis in words.
+        why: String,
+    },
+    /// It defined itself, and could not unpack its files.
+    #[error("{}: {why}", path.display())]
+    Unpack {
         /// The executable.
         path: PathBuf,
         /// Diagnosis in words.
@@ -216,9 +227,11 @@ impl HostError {
             Self::BrokenAnswer { .. } | Self::Start { .. } | Self::Io { .. } => 500,
             Self::Plugin { error, .. } => error.code,
             Self::Refused { error, .. } if error.code >= 400 => error.code,
-            Self::BadName { .. } | Self::Define { .. } | Self::Refused { .. } | Self::UploadBroken { .. } => {
-                400
-            }
+            Self::BadName { .. }
+            | Self::Define { .. }
+            | Self::Unpack { .. }
+            | Self::Refused { .. }
+            | Self::UploadBroken { .. } => 400,
             Self::UploadTooLarge { .. } => 413,
         }
     }
@@ -233,6 +246,7 @@ impl From<HostError> for Error {
     fn from(error: HostError) -> Self {
         let code = error.code();
         let text = error.to_string();
+        let step = if matches!(error, HostError::Unpack { .. }) { "unpack" } else { "define" };
         match error {
             HostError::Plugin { error, .. } => *error,
             HostError::NoSuchPlugin { plugin }
@@ -251,9 +265,9 @@ impl From<HostError> for Error {
                 Error::new(code, "POST", text).on("plugin_providers", provider)
             }
             HostError::BadName { name, .. } => Error::new(code, "POST", text).on("plugin_providers", name),
-            HostError::Define { path, .. } => {
+            HostError::Define { path, .. } | HostError::Unpack { path, .. } => {
                 let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-                Error::new(code, "POST", format!("Import plugin failed {name}: define failed"))
+                Error::new(code, "POST", format!("Import plugin failed {name}: {step} failed"))
                     .and(text)
                     .on("plugin_providers", name)
             }
@@ -283,6 +297,8 @@ mod tests {
         assert_eq!((late.code(), late.fault()), (504, Fault::Plugin));
         let define = HostError::Define { path: "/plugins/lamp".into(), why: "exit code 1".into() };
         assert_eq!(Error::from(define).messages[0], "Import plugin failed lamp: define failed");
+        let unpack = HostError::Unpack { path: "/plugins/lamp".into(), why: "exit code 1".into() };
+        assert_eq!(Error::from(unpack).messages[0], "Import plugin failed lamp: unpack failed");
     }
 
     #[test]

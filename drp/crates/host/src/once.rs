@@ -50,7 +50,7 @@ impl Once {
         let args = ["unpack".as_ref(), dir.as_os_str()];
         match self.run(path, &args, token, self.limits.unpack).await {
             Ok(_) => Ok(()),
-            Err(why) => Err(HostError::Define { path: path.to_owned(), why: format!("unpack: {why}") }),
+            Err(why) => Err(HostError::Unpack { path: path.to_owned(), why }),
         }
     }
 

@@ -125,6 +125,13 @@ impl Objects {
         Some(Claims::new(claims))
     }
 
+    /// Whether this user may do everything and no other user may: without it nobody could repair anything.
+    pub(crate) fn is_last_superuser(&self, user: &str) -> bool {
+        let full = |name: &str| self.user_claims(name).is_some_and(|claims| claims.is_full());
+        let Some(table) = self.inner.state.table("users") else { return false };
+        full(user) && !table.snapshot().iter().any(|other| &*other.key != user && full(&other.key))
+    }
+
     /// The digest of the secrets that a token depends on; none when its subject is gone.
     fn digest(&self, bearer: Bearer, subject: &str) -> Option<String> {
         let grantor = self.inner.pref("systemGrantorSecret");

@@ -239,6 +239,12 @@ impl Principal {
         let subject = name.split_once(':').map_or(name.as_str(), |(_, subject)| subject).to_owned();
         Self { name, subject, claims: Claims::full() }
     }
+
+    /// Whether it is a plugin, running or defining itself.
+    #[must_use]
+    pub fn is_plugin(&self) -> bool {
+        self.name.starts_with("plugin:")
+    }
 }
 
 #[cfg(test)]

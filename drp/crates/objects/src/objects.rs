@@ -283,6 +283,12 @@ impl Objects {
         if prefix == "profiles" && key == "global" {
             users.insert(0, "Profile global always exists and cannot be deleted".to_owned());
         }
+        if prefix == "users" && self.is_last_superuser(&key) {
+            let text = format!(
+                "User {key} is the last one that may do everything; give another user the role superuser first"
+            );
+            return Err(Fault::Refused { kind: "DELETE", model, key, messages: vec![text], code: 409 }.into());
+        }
         if !users.is_empty() {
             return Err(Fault::InUse { model, key, messages: users }.into());
         }

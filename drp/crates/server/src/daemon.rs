@@ -124,9 +124,6 @@ pub(crate) async fn run(settings: Settings) -> Result<(), ServeError> {
 /// Providers, then instances; then the daemon is ready.
 async fn bring_up(app: &Arc<App>, host: &Arc<Host>) {
     host.scan().await;
-    for problem in app.problems() {
-        tracing::warn!("not a usable plugin provider: {problem}");
-    }
     controller::load(app, host);
     host.watch();
     app.life.enter(Phase::Ready);

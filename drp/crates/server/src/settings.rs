@@ -304,10 +304,9 @@ impl Reader {
             self.complain("event-queue", &event_queue.to_string(), "a number of events from 16 to 1048576");
         }
         let log_level = self.text("log-level", "info");
-        if log_level.parse::<tracing_subscriber::EnvFilter>().is_err() {
-            self.problems.push(format!(
-                "log-level: {log_level:?} is not trace, debug, info, warn, error or a tracing filter"
-            ));
+        if !is_filter(&log_level) {
+            let wanted = "trace, debug, info, warn, error, or a tracing filter as in info,drp_server=debug";
+            self.complain("log-level", &log_level, wanted);
         }
         let log_format = match self.text("log-format", "text").as_str() {
             "text" => LogFormat::Text,
@@ -435,6 +434,14 @@ impl Reader {
         }
         Backend::File(std::path::absolute(path).unwrap_or_else(|_| path.into()))
     }
+}
+
+/// Whether the text filters a log. A bare word that is no level would be taken for a target and silence the rest.
+fn is_filter(text: &str) -> bool {
+    let level = |word: &str| word.parse::<tracing_subscriber::filter::LevelFilter>().is_ok();
+    let bare = |part: &&str| !part.contains('=');
+    text.parse::<tracing_subscriber::EnvFilter>().is_ok()
+        && (text.contains('[') || text.split(',').map(str::trim).filter(bare).all(level))
 }
 
 fn plain(value: &Value) -> Option<String> {

@@ -116,3 +116,20 @@ fn the_bounds_in_the_documentation_are_those_of_the_code() {
     }
     assert_eq!(EVENT_QUEUE, 8_192);
 }
+
+#[test]
+fn a_log_level_that_is_none_would_silence_everything() {
+    let load = |text: &str| Settings::load(&overrides().set("log-level", text));
+    for good in
+        ["info", "WARN", "off", "info,drp_server=debug", "drp_host=trace, warn", "[span{name=x}]=debug"]
+    {
+        assert!(load(good).is_ok(), "{good}");
+    }
+    for bad in ["loud", "warning", "inof", "info,loud", "drp_server=loud"] {
+        let text = load(bad).unwrap_err().to_string();
+        assert!(
+            text.contains("log-level (flag --log-level)") && text.contains("trace, debug, info"),
+            "{text}"
+        );
+    }
+}

@@ -140,6 +140,7 @@ pub(super) fn remove_parts(dir: &Path) {
 fn at_path(error: HostError, path: &Path) -> HostError {
     match error {
         HostError::Define { why, .. } => HostError::Define { path: path.to_owned(), why },
+        HostError::Unpack { why, .. } => HostError::Unpack { path: path.to_owned(), why },
         other => other,
     }
 }

@@ -154,7 +154,9 @@ impl Controller {
         if let Err(errors) = params {
             return self.rest(InstanceState::Stopped, errors).await;
         }
-        self.change(InstanceState::Starting, None).await;
+        // What went wrong before a crash stays until it runs again; anything older says nothing about this start.
+        let cleared = self.crashes.is_empty().then(Vec::new);
+        self.change(InstanceState::Starting, cleared).await;
         let process = match self.spawn(&provider).await {
             Ok(Some(process)) => Arc::new(process),
             Ok(None) => return Launched::Again,

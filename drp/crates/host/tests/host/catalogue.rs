@@ -132,12 +132,12 @@ async fn files_that_are_no_providers_are_diagnosed() {
         (
             "stuck",
             sh(r#"[ $1 = define ] && echo '{"Name":"stuck","PluginVersion":4}' || exec sleep 1000"#),
-            "unpack: unpack did not end within 300ms",
+            "unpack did not end within 300ms",
         ),
         (
             "unpacks",
             sh(r#"[ $1 = define ] && echo '{"Name":"unpacks","PluginVersion":4}' || exit 5"#),
-            "unpack: unpack exited with code 5",
+            "unpack exited with code 5",
         ),
     ];
     for (name, bytes, _) in &cases {

@@ -22,7 +22,12 @@ async fn a_crash_fails_calls_in_flight_and_restarts() {
     let took = killed.elapsed();
     let failed = failed.unwrap_err();
     assert!(matches!(failed, HostError::Gone { .. }), "{failed}");
-    assert_eq!(failed.to_string(), "plugin lamp was killed by signal 9 (SIGKILL) while it handled action");
+    let text = failed.to_string();
+    assert!(
+        text.starts_with("plugin lamp was killed by signal 9 (SIGKILL) while it handled action; "),
+        "{text}"
+    );
+    assert!(text.contains("a fault of the plugin") && text.contains("may have been done"), "{text}");
     assert!(!failed.retry_is_safe(), "it may have done it");
     println!("a call in flight failed {took:?} after kill -9");
     let again = until(|| {
@@ -40,7 +45,10 @@ async fn an_exit_within_an_action_is_told_as_such() {
     let bench = Bench::new().await;
     bench.run("lamp", "").await;
     let error = bench.act("lamp", "exit", json!({})).await.unwrap_err();
-    assert_eq!(error.to_string(), "plugin lamp exited with code 3 while it handled action");
+    assert!(
+        error.to_string().starts_with("plugin lamp exited with code 3 while it handled action; "),
+        "{error}"
+    );
     holds("it is back", || bench.status("lamp").state == InstanceState::Configured).await;
     let error = bench.act("lamp", "die", json!({})).await.unwrap_err();
     assert!(error.to_string().contains("SIGKILL"), "{error}");

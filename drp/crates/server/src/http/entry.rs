@@ -19,10 +19,12 @@ use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Longest request id that is taken from a caller.
 const ID: usize = 128;
+/// How long a request waits for the daemon to be up: no more than clients wait for an answer.
+const START: Duration = Duration::from_secs(20);
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "X-DRP-LIST-COUNT, X-DRP-LIST-FILTER-COUNT, X-DRP-LIST-TOTAL-COUNT, X-DRP-SHA256SUM, ETag, X-Request-Id",
 );
@@ -141,6 +143,7 @@ async fn answer(app: Arc<App>, request: Request, local: Option<Peer>, id: Arc<st
             Err(reply) => return Ok(reply),
         },
     };
+    started(&app, &who, &rest).await?;
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
     let reached = parts.extensions.get::<LocalAddr>().map(|address| address.0.ip());
     let safe = matches!(parts.method, Method::GET | Method::HEAD);
@@ -165,6 +168,20 @@ async fn answer(app: Arc<App>, request: Request, local: Option<Peer>, id: Arc<st
         Ok(done) => done.unwrap_or_else(|panic| Err(panicked(&*panic))),
         Err(_) => Err(Error::new(503, "INVOKE", "The daemon is stopping").into()),
     }
+}
+
+/// Until the content of all providers is in, nothing says which params are secret and what can be done: requests
+/// wait. Only plugins go on, since `define` may use the API, and whoever asks what state the daemon is in.
+async fn started(app: &App, who: &Principal, path: &[String]) -> Result<(), Failure> {
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    let about_us = matches!(path.as_slice(), ["info"] | ["system", "status" | "shutdown"]);
+    if about_us || who.is_plugin() || app.life.started(START).await {
+        return Ok(());
+    }
+    let text = format!(
+        "the daemon is still starting: its plugin providers have not all been looked at after {START:?}; try again, or see its log"
+    );
+    Err(Error::new(503, "START", text).into())
 }
 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> Failure {

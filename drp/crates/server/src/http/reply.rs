@@ -93,7 +93,9 @@ impl Failure {
         let mut error = self.0;
         error.code = status.as_u16();
         let json = serde_json::to_vec(&error).unwrap_or_default();
-        Reply::bytes(status, json)
+        let reply = Reply::bytes(status, json);
+        // Such troubles pass.
+        if status == StatusCode::SERVICE_UNAVAILABLE { reply.with("retry-after", "1") } else { reply }
     }
 }
 

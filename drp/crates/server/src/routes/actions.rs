@@ -1,9 +1,9 @@
 //! Actions of plugins (wire-protocol §3.8).
 
 use crate::http::{Answer, Call, Failure, JSON_LIMIT, Reply};
-use drp_host::InstanceState;
+use drp_host::{InstanceState, InstanceStatus};
 use drp_objects::Candidate;
-use drp_protocol::{Action, JsonMap};
+use drp_protocol::{Action, Error, JsonMap};
 use http::Method;
 use serde::Serialize;
 use serde_json::Value;
@@ -98,14 +98,30 @@ async fn wait_for_offer(
     loop {
         let offered = candidates(call, set, Some(command))?;
         let enough = offered.iter().any(|offer| plugin.is_none_or(|plugin| offer.plugin == plugin));
-        if enough || !starting(call, set, command, plugin)? || tokio::time::Instant::now() > end {
+        if enough {
             return Ok(offered);
+        }
+        let Some(coming) = coming(call, set, command, plugin)? else { return Ok(offered) };
+        let pausing = coming.state == InstanceState::Restarting;
+        if pausing || tokio::time::Instant::now() > end {
+            let why = match coming.errors.is_empty() {
+                true => "it is not ready yet".to_owned(),
+                false => coming.errors.join("; "),
+            };
+            let text = format!("plugin {} is {}: {why}; try again in a moment", coming.name, coming.state);
+            return Err(Error::new(503, "INVOKE", text).on("plugins", coming.name).into());
         }
         tokio::time::sleep(LOOK).await;
     }
 }
 
-fn starting(call: &Call, set: &str, command: &str, plugin: Option<&str>) -> Result<bool, Failure> {
+/// A plugin that offers the command and will serve it once it has started, preferably one that starts just now.
+fn coming(
+    call: &Call,
+    set: &str,
+    command: &str,
+    plugin: Option<&str>,
+) -> Result<Option<InstanceStatus>, Failure> {
     let host = call.app.host()?;
     let offers = |provider: &str| {
         let provider = call.app.providers.get(provider);
@@ -113,13 +129,14 @@ fn starting(call: &Call, set: &str, command: &str, plugin: Option<&str>) -> Resu
             p.available_actions.iter().any(|a| a.command == command && a.command_set() == set)
         })
     };
-    Ok(host.status().iter().any(|instance| {
-        use InstanceState::{Configured, Configuring, Created, Starting, Stopping};
+    let coming = host.status().into_iter().filter(|instance| {
+        use InstanceState::{Configured, Configuring, Created, Restarting, Starting, Stopping};
         // Actions are registered a moment after the state changes.
-        matches!(instance.state, Created | Starting | Configuring | Configured | Stopping)
+        matches!(instance.state, Created | Starting | Configuring | Configured | Stopping | Restarting)
             && plugin.is_none_or(|plugin| instance.name == plugin)
             && offers(&instance.provider)
-    }))
+    });
+    Ok(coming.min_by_key(|instance| instance.state == InstanceState::Restarting))
 }
 
 /// What running plugins offer for a set, in the order in which they registered it.

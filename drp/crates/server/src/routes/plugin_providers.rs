@@ -3,6 +3,7 @@
 use super::files::etag;
 use crate::app::App;
 use crate::http::{Answer, Call, Reply, conflict, drain, file_answer};
+use drp_host::HostError;
 use drp_protocol::{Error, PluginProviderUploadInfo};
 use http::{Method, StatusCode};
 use std::sync::Arc;
@@ -32,11 +33,14 @@ pub(super) async fn route(call: Call, path: &[&str]) -> Answer {
         }
         ([name], &Method::DELETE) => {
             call.claim(MODEL, "delete", name)?;
-            if call.app.providers.get(name).is_none() && call.app.host()?.binary_path(name).is_err() {
-                return Err(Error::new(404, "DELETE", "Not Found").on(MODEL, *name).into());
+            // Also a file that does not define itself: a refused upload stays until somebody removes it.
+            match call.app.host()?.clone().delete_provider(name).await {
+                Ok(()) => Ok(Reply::none()),
+                Err(HostError::NoSuchProvider { .. } | HostError::BadName { .. }) => {
+                    Err(Error::new(404, "DELETE", "Not Found").on(MODEL, *name).into())
+                }
+                Err(other) => Err(Error::from(other).into()),
             }
-            call.app.host()?.clone().delete_provider(name).await.map_err(Error::from)?;
-            Ok(Reply::none())
         }
         ([name, "binary"], &Method::GET | &Method::HEAD) => {
             call.claim(MODEL, "get", name)?;

@@ -56,7 +56,9 @@ fn live(_: &App) -> Answer {
 fn ready(app: &App) -> Answer {
     match app.life.phase() {
         Phase::Ready => Ok(Reply::ok(&json!({"ready": true}))),
-        Phase::Starting => Err(Error::new(503, "GET", "Providers are still being scanned").into()),
+        Phase::Starting => {
+            Err(Error::new(503, "GET", "the daemon is still starting: providers are being scanned").into())
+        }
         Phase::Stopping => Err(Error::new(503, "GET", "The daemon is stopping").into()),
     }
 }
