@@ -63,6 +63,8 @@ async fn tokens_die_with_the_secrets_they_depend_on() {
     objects.set_prefs(&me(), &prefs).await.unwrap();
     assert_eq!(objects.verify(plugin.expose()).unwrap_err(), Denied::Token);
     let token = objects.user_token("rocketskates", &TokenRequest::default()).unwrap();
+    objects.delete(&me(), "users", "rocketskates").await.unwrap_err();
+    objects.create(&me(), "users", json!({"Name": "heir", "Roles": ["superuser"]})).await.unwrap();
     objects.delete(&me(), "users", "rocketskates").await.unwrap();
     assert_eq!(objects.verify(token.expose()).unwrap_err(), Denied::Changed);
     assert_eq!(objects.verify("rubbish").unwrap_err(), Denied::Token);
