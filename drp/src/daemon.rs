@@ -34,6 +34,7 @@ impl Hooks for Daemon {
 
     fn restore(&self, flags: &Flags, file: &Path) -> Result<(), Failure> {
         let settings = load(flags)?.settings;
+        std::fs::metadata(file).map_err(|e| Failure::io(file.display(), &e))?;
         drp_server::restore(&settings, file).map(drop).map_err(|e| Failure::new(Exit::General, e.to_string()))
     }
 

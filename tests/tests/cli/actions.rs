@@ -47,7 +47,7 @@ fn actions_are_listed_and_run() {
     let ran = drp(&["machines", "runaction", "Name:m1", "incremnt"]).fails(3);
     assert!(ran.hints().contains("`increment`"), "{ran:#?}");
     let ran = drp(&["machines", "runaction", "Name:m9", "increment"]).fails(3);
-    assert!(ran.hints().contains("`m1`"), "{ran:#?}");
+    assert!(ran.hints().contains("`Name:m1`"), "{ran:#?}");
     let ran =
         drp(&["machines", "runaction", "Name:m1", "increment", "incrementer/step", "asgdasdg"]).fails(4);
     assert!(ran.err.contains("Expected: integer, given: string"), "{ran:#?}");

@@ -83,6 +83,10 @@ pub(crate) fn client(globals: &Globals) -> Result<Client, Failure> {
             .hint("name the daemon's URL with --endpoint to be another user"));
         }
         Place::Socket(path) => (builder.socket(path), false),
+        Place::Url(url) if !url.contains("://") => {
+            return Err(Failure::usage(format!("the endpoint {url} has no scheme"))
+                .hint(format!("write https://{url}")));
+        }
         Place::Url(url) => {
             let trust = trust(globals, &url)?;
             (builder.endpoint(url).trust(trust), true)

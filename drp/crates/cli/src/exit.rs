@@ -32,7 +32,8 @@ impl Exit {
         (Self::Ok, "done"),
         (
             Self::General,
-            "failed for a reason without a code of its own: a plugin, the hardware or the daemon failed",
+            "failed for a reason without a code of its own: a plugin, the hardware or the daemon failed; also \
+             whatever a plugin refuses in an action, whose own code is in the text of the error",
         ),
         (Self::Usage, "the command line is wrong, or an input is not JSON or YAML"),
         (Self::NotFound, "the object, param, action or file does not exist"),

@@ -38,6 +38,23 @@ impl Failure {
         self
     }
 
+    /// An action that failed. What the plugin or its hardware said is about them: its 401 is no refusal of the
+    /// caller's login, and its codes are no codes of the API.
+    #[must_use]
+    pub(crate) fn action(error: ClientError) -> Self {
+        let ClientError::Api(api) = &error else { return error.into() };
+        let of_host = api.r#type == "INVOKE" && api.model == "plugins" && api.code != 400;
+        let of_daemon = matches!(api.r#type.as_str(), "INVOKE" | "AUTH" | "GET" | "POST");
+        if of_daemon && !of_host {
+            return error.into();
+        }
+        let failure = Self::new(Exit::General, error.to_string());
+        if !of_host || api.code == 503 {
+            return failure;
+        }
+        failure.hint("what was asked may have been done: look before you try again; `drp logs` has the plugin's last lines")
+    }
+
     /// A file or stream that failed.
     #[must_use]
     pub fn io(what: impl fmt::Display, error: &io::Error) -> Self {
@@ -57,6 +74,12 @@ impl std::error::Error for Failure {}
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let exit = match &error {
+            // Somebody else's socket is a daemon that does not talk to this user.
+            ClientError::Unreachable { endpoint, reason }
+                if endpoint.starts_with('/') && crate::hints::forbidden(reason) =>
+            {
+                Exit::Denied
+            }
             ClientError::Unreachable { .. } | ClientError::Untrusted { .. } => Exit::Unreachable,
             ClientError::Timeout { .. } => Exit::Timeout,
             ClientError::Setting(_) => Exit::Usage,

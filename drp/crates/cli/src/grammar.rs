@@ -26,7 +26,7 @@ pub(crate) use serve::ServeArgs;
     subcommand_required = true,
     arg_required_else_help = true,
     allow_external_subcommands = true,
-    after_help = "Words that are not listed run a program `drp-WORD` found beside drp or on PATH, or are taken as an \
+    after_help = "Programs beside drp: `drp sim` (simulated BMC), `drp bench` (figures of the promises).\n\nWords that are not listed run a program `drp-WORD` found beside drp or on PATH, or are taken as an \
                   object type that a plugin added."
 )]
 pub(crate) struct Cli {

@@ -6,6 +6,13 @@ use drp_client::ClientError;
 pub(crate) fn for_error(error: &ClientError) -> Vec<String> {
     let mut hints = Vec::new();
     match error {
+        ClientError::Unreachable { endpoint, reason } if endpoint.starts_with('/') && forbidden(reason) => {
+            hints.push(
+                "the socket belongs to another user: run as that user or as root, or use --endpoint URL with \
+                 credentials"
+                    .into(),
+            );
+        }
         ClientError::Unreachable { endpoint, .. } if endpoint.starts_with('/') => {
             let base =
                 std::path::Path::new(endpoint).parent().map_or(String::new(), |p| p.display().to_string());
@@ -28,7 +35,7 @@ pub(crate) fn for_error(error: &ClientError) -> Vec<String> {
         ClientError::Timeout { .. } => {
             hints.push("a change may have been carried out: look before you try again".into());
         }
-        _ if matches!(error.status(), Some(401)) => hints.push(
+        ClientError::Status { status: 401, .. } => hints.push(
             "give credentials: RS_TOKEN, RS_KEY=user:password, or -U USER with --password-file FILE".into(),
         ),
         ClientError::Status { status: 403, .. } => {
@@ -55,6 +62,12 @@ pub(crate) fn for_error(error: &ClientError) -> Vec<String> {
                     );
                 } else if message.contains("Test op failed") {
                     hints.push("somebody else changed the object meanwhile: look at it and try again".into());
+                } else if message.contains("Invalid Name `") || message.contains("Invalid ID `") {
+                    hints.push(
+                        "a name is a letter (of machines and templates also a digit) and at least one more letter, digit, \
+                         space, - _ or ."
+                            .into(),
+                    );
                 } else if message.starts_with("Requires: ") {
                     hints.push("the role of your user lacks this claim".into());
                 }
@@ -63,6 +76,11 @@ pub(crate) fn for_error(error: &ClientError) -> Vec<String> {
         _ => {}
     }
     hints
+}
+
+/// The system refused the way to the socket, in its own words.
+pub(crate) fn forbidden(reason: &str) -> bool {
+    reason.to_lowercase().contains("permission denied")
 }
 
 fn word<'a>(text: &'a str, otherwise: &'a str) -> &'a str {
@@ -123,6 +141,31 @@ mod tests {
         assert_eq!(similar("plugin", words), ["plugins", "plugin_providers"]);
         assert!(similar("zebra", words).is_empty());
         assert_eq!(did_you_mean("x", words), None);
+    }
+
+    #[test]
+    fn a_plugin_that_was_refused_is_not_our_login() {
+        use crate::{Exit, Failure};
+        for (error, exit) in [
+            (drp_protocol::Error::new(401, "plugin", "wrong password").on("plugin", "ipmi"), Exit::General),
+            (drp_protocol::Error::new(404, "", "no such lamp"), Exit::General),
+            (drp_protocol::Error::new(409, "INVOKE", "it exited").on("plugins", "lamp"), Exit::General),
+            (drp_protocol::Error::new(400, "INVOKE", "x").on("machines", "m1"), Exit::Refused),
+            (drp_protocol::Error::new(403, "AUTH", "Requires: machines").on("machines", "m1"), Exit::Denied),
+        ] {
+            let failure = Failure::action(ClientError::Api(error));
+            assert_eq!(failure.exit, exit, "{failure}");
+            assert!(!failure.hints.iter().any(|h| h.contains("RS_KEY")), "{:?}", failure.hints);
+        }
+    }
+
+    #[test]
+    fn the_socket_of_another_user_is_no_missing_daemon() {
+        let error =
+            ClientError::Unreachable { endpoint: "/x/drp.sock".into(), reason: "Permission denied".into() };
+        let failure = crate::Failure::from(error);
+        assert_eq!(failure.exit, crate::Exit::Denied);
+        assert!(failure.hints[0].contains("another user"), "{:?}", failure.hints);
     }
 
     #[test]

@@ -12,13 +12,21 @@ const LIMIT: u64 = 64 << 20;
 /// The text an argument stands for: `-` is standard input, `@FILE` a file, anything else itself.
 pub(crate) fn text(argument: &str) -> Result<String, Failure> {
     match argument.strip_prefix('@') {
-        _ if argument == "-" => bounded(std::io::stdin().lock(), "standard input"),
+        _ if argument == "-" => said(bounded(std::io::stdin().lock(), "standard input")?),
         Some(path) => {
             let file = std::fs::File::open(path).map_err(|e| Failure::io(path, &e))?;
             bounded(file, path)
         }
         None => Ok(argument.to_owned()),
     }
+}
+
+/// Nothing on standard input is a pipe that broke before it, and not a value.
+fn said(text: String) -> Result<String, Failure> {
+    if text.trim().is_empty() {
+        return Err(Failure::usage("standard input is empty").hint("for an empty text write '\"\"'"));
+    }
+    Ok(text)
 }
 
 /// A value: JSON, or YAML when it is not JSON. So `5` is a number, `five` a text and `"5"` a text.
@@ -113,6 +121,14 @@ mod tests {
         ] {
             assert_eq!(value(text).unwrap(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn an_empty_pipe_is_no_value() {
+        for text in ["", "\n", " \r\n"] {
+            assert_eq!(said(text.to_owned()).unwrap_err().exit, crate::Exit::Usage, "{text:?}");
+        }
+        assert_eq!(said("\"\"".to_owned()).unwrap(), "\"\"");
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub struct Printer {
     format: Format,
     header: bool,
     colour: bool,
+    /// Cells are cut only where they would break lines.
+    cut: bool,
 }
 
 impl Printer {
@@ -37,7 +39,7 @@ impl Printer {
         let terminal = io::stdout().is_terminal();
         let format = format.unwrap_or(if terminal { Format::Table } else { Format::Json });
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
-        Self { format, header: !no_header, colour: !no_colour && io::stderr().is_terminal() }
+        Self { format, header: !no_header, colour: !no_colour && io::stderr().is_terminal(), cut: terminal }
     }
 
     /// The chosen format.
@@ -54,7 +56,10 @@ impl Printer {
         match self.format {
             Format::Table => {
                 let rows = items.iter().map(|item| {
-                    columns.iter().map(|(_, at)| cell(item.pointer(at).unwrap_or(&Value::Null))).collect()
+                    columns
+                        .iter()
+                        .map(|(_, at)| cell(item.pointer(at).unwrap_or(&Value::Null), self.cut))
+                        .collect()
                 });
                 self.table(columns.iter().map(|(title, _)| (*title).to_owned()).collect(), rows.collect())
             }
@@ -79,6 +84,20 @@ impl Printer {
             (Format::Table, _) => write_out(&(full(value) + "\n")),
             _ => self.document(value),
         }
+    }
+
+    /// One object, which as a table shows only the fields that hold something.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn short(&self, value: &Value) -> Result<(), Failure> {
+        let Value::Object(map) = value else { return self.value(value) };
+        if self.format != Format::Table {
+            return self.value(value);
+        }
+        let empty = [Value::Null, "".into(), serde_json::json!([]), serde_json::json!({})];
+        let held = map.iter().filter(|(_, v)| !empty.contains(v));
+        self.value(&Value::Object(held.map(|(k, v)| (k.clone(), v.clone())).collect()))
     }
 
     /// A table of texts; other formats get a list of maps.
@@ -127,6 +146,11 @@ impl Printer {
         let _ = writeln!(io::stderr(), "{} {text}", self.paint("33", "warning:"));
     }
 
+    /// What to do next, after something that went well.
+    pub fn hint(&self, text: &str) {
+        let _ = writeln!(io::stderr(), "{} {text}", self.paint("36", "hint:"));
+    }
+
     /// The failure that ends the command.
     pub fn failure(&self, failure: &Failure) {
         if failure.quiet {
@@ -172,14 +196,18 @@ impl Printer {
 }
 
 /// A value in a table cell, one short line.
-fn cell(value: &Value) -> String {
+fn cell(value: &Value, cut: bool) -> String {
     let text = match value {
         Value::Array(items) if items.iter().any(Value::is_object) => items.len().to_string(),
         Value::Array(items) => items.iter().map(full).collect::<Vec<_>>().join(", "),
         other => full(other),
     };
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.chars().count() <= CELL { line } else { line.chars().take(CELL - 1).chain(['…']).collect() }
+    if !cut || line.chars().count() <= CELL {
+        line
+    } else {
+        line.chars().take(CELL - 1).chain(['…']).collect()
+    }
 }
 
 /// A value as text: texts without quotes, nothing for null, JSON for the rest. Control characters, which could
@@ -213,11 +241,12 @@ mod tests {
 
     #[test]
     fn cells_are_one_short_line() {
-        assert_eq!(cell(&json!(["a", "b"])), "a, b");
-        assert_eq!(cell(&json!([{}, {}, {}])), "3");
-        assert_eq!(cell(&json!("a\n  b")), "a b");
-        assert_eq!(cell(&json!("x".repeat(100))).chars().count(), 64);
-        assert_eq!(cell(&json!(null)), "");
+        assert_eq!(cell(&json!(["a", "b"]), true), "a, b");
+        assert_eq!(cell(&json!([{}, {}, {}]), true), "3");
+        assert_eq!(cell(&json!("a\n  b"), true), "a b");
+        assert_eq!(cell(&json!("x".repeat(100)), true).chars().count(), 64);
+        assert_eq!(cell(&json!("x".repeat(100)), false).chars().count(), 100);
+        assert_eq!(cell(&json!(null), true), "");
     }
 
     #[test]

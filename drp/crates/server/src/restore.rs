@@ -37,9 +37,7 @@ pub fn restore(settings: &Settings, backup: &Path) -> Result<u64, ServeError> {
         }
     }
     std::fs::rename(&aside, target).map_err(|e| refuse(&aside, e))?;
-    for ending in ["-wal", "-shm"] {
-        let _ = std::fs::remove_file(join(&aside, ending));
-    }
+    remove(&aside);
     Ok(objects)
 }
 
@@ -62,8 +60,9 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
     join(path, &format!(".{ending}"))
 }
 
+/// Nothing of the copy stays, also not the lock of the store that looked at it.
 fn remove(path: &Path) {
-    for ending in ["", "-wal", "-shm"] {
+    for ending in ["", "-wal", "-shm", ".lock"] {
         let _ = std::fs::remove_file(join(path, ending));
     }
 }

@@ -76,6 +76,8 @@ async fn run_action(
 fn params(words: &[String]) -> Result<JsonMap, Failure> {
     match words {
         [] => Ok(JsonMap::new()),
+        // A word alone is a name whose value was forgotten.
+        [one] if one.contains('/') && !one.contains([':', '{', ' ', '@']) => Err(without_value(one)),
         [one] => input::map(one),
         pairs if pairs.len() % 2 == 0 => pairs
             .chunks_exact(2)
@@ -84,9 +86,13 @@ fn params(words: &[String]) -> Result<JsonMap, Failure> {
                 Ok((pair[0].clone(), input::parse(&value, &format!("the value of {}", pair[0]))?))
             })
             .collect(),
-        odd => Err(Failure::usage(format!("the param {} has no value", odd[odd.len() - 1]))
-            .hint("give names and values by turns, or one map")),
+        odd => Err(without_value(&odd[odd.len() - 1])),
     }
+}
+
+fn without_value(name: &str) -> Failure {
+    Failure::usage(format!("the param {name} has no value"))
+        .hint("give names and values by turns, or one map")
 }
 
 /// Adds the actions that look like one that nobody offers.
@@ -99,7 +105,7 @@ async fn explain(cx: &Context<'_>, prefix: &str, id: &str, command: &str, error:
         ClientError::Api(api) => api.code == 404 && matches!(api.r#type.as_str(), "GET" | "POST"),
         _ => false,
     };
-    let failure = Failure::from(error);
+    let failure = Failure::action(error);
     if !unknown {
         return failure;
     }
@@ -133,6 +139,7 @@ mod tests {
             json!({"a/b": 10, "c": "x y"})
         );
         assert_eq!(json!(params(&words(&["{a: 1}"])).unwrap()), json!({"a": 1}));
+        assert!(params(&words(&["a/b"])).unwrap_err().message.contains("a/b has no value"));
         assert!(params(&words(&["a", "1", "b"])).unwrap_err().message.contains("param b"));
     }
 }

@@ -158,15 +158,48 @@ async fn missing(cx: &Context<'_>, prefix: &str, id: &str, failure: Failure) -> 
     else {
         return failure;
     };
+    if let Some(index) = index
+        && let Ok(indexes) = cx.client.indexes(prefix).await
+        && !indexes.contains_key(index)
+    {
+        let hint = match hints::did_you_mean(index, indexes.keys().map(String::as_str)) {
+            Some(hint) => hint,
+            None => format!("`drp {prefix} indexes` lists what there is"),
+        };
+        return failure.hint(format!("{prefix} has no index {index}: {hint}"));
+    }
     let field = index.unwrap_or(name);
     let names: Vec<&str> = found.items.iter().filter_map(|o| o.get(field)?.as_str()).collect();
     if index.is_none() && names.contains(&wanted) {
         // The key is another field: a machine is known by its UUID.
         return failure.hint(format!("there is one of that name: write {name}:{wanted}"));
     }
-    match hints::did_you_mean(wanted, names) {
-        Some(hint) => failure.hint(hint),
-        None => failure.hint(format!("`drp {prefix} list` shows what there is")),
+    // As it must be typed: a machine's bare key is its UUID.
+    let bare = index.is_none() && !matches!(prefix, "machines" | "jobs");
+    let close = hints::similar(wanted, names);
+    let close: Vec<String> =
+        close.iter().map(|c| if bare { format!("`{c}`") } else { format!("`{field}:{c}`") }).collect();
+    if close.is_empty() {
+        return failure.hint(format!("`drp {prefix} list` shows what there is"));
+    }
+    failure.hint(format!("did you mean {}?", close.join(" or ")))
+}
+
+/// Says which fields of the body the daemon left out, and what is wrong with the object it made of the rest.
+fn review(cx: &Context<'_>, body: &Value, stored: &Value) {
+    let (Some(body), Some(stored)) = (body.as_object(), stored.as_object()) else { return };
+    let known = |name: &str| stored.keys().any(|k| k.eq_ignore_ascii_case(name));
+    let empty = |v: &Value| matches!(v, Value::Null) || *v == json!("") || *v == json!([]) || *v == json!({});
+    for (name, _) in body.iter().filter(|(n, v)| !known(n) && !empty(v) && !n.starts_with("Password")) {
+        cx.printer.warn(&format!("there is no field {name}: it was left out"));
+        if let Some(hint) = hints::did_you_mean(name, stored.keys().map(String::as_str)) {
+            cx.printer.hint(&hint);
+        }
+    }
+    if stored.get("Available") == Some(&Value::Bool(false)) {
+        for error in stored.get("Errors").and_then(Value::as_array).into_iter().flatten() {
+            cx.printer.warn(&format!("not available: {}", error.as_str().unwrap_or_default()));
+        }
     }
 }
 
@@ -185,7 +218,8 @@ async fn create(cx: &Context<'_>, prefix: &str, object: &str) -> Result<(), Fail
         return Ok(());
     }
     let created: Value = cx.client.create(prefix, &body).await?;
-    cx.printer.value(&created)
+    review(cx, &body, &created);
+    cx.printer.short(&created)
 }
 
 async fn update(
@@ -197,11 +231,13 @@ async fn update(
     force: bool,
 ) -> Result<(), Failure> {
     let fields = input::map(fields)?;
+    let given = Value::Object(fields.clone());
     if replace {
         if cx.dry("PUT", &format!("{prefix}/{id}"), &Value::Object(fields.clone()))? {
             return Ok(());
         }
         let stored: Value = known(cx, prefix, id, cx.client.put(prefix, id, &fields).await).await?;
+        review(cx, &given, &stored);
         return cx.printer.value(&stored);
     }
     let old = fetch(cx, prefix, id, &Query::new()).await?;
@@ -216,6 +252,7 @@ async fn update(
         return cx.printer.value(&old);
     }
     let stored: Value = cx.client.patch(prefix, id, &patch, force).await?;
+    review(cx, &given, &stored);
     cx.printer.value(&stored)
 }
 
@@ -245,9 +282,13 @@ async fn destroy(cx: &Context<'_>, prefix: &str, ids: &[String]) -> Result<(), F
             continue;
         }
         match known(cx, prefix, id, cx.client.delete(prefix, id).await).await {
-            Ok(_) => cx
-                .printer
-                .item(&json!({ "Deleted": id, "Type": prefix }), &format!("deleted {prefix}/{id}"))?,
+            Ok(_) => {
+                cx.printer
+                    .item(&json!({ "Deleted": id, "Type": prefix }), &format!("deleted {prefix}/{id}"))?;
+                if prefix == "plugin_providers" {
+                    orphans(cx, id).await;
+                }
+            }
             Err(failure) => failed.push(failure),
         }
     }
@@ -260,6 +301,16 @@ async fn destroy(cx: &Context<'_>, prefix: &str, ids: &[String]) -> Result<(), F
     match failed.len() {
         0 => Ok(()),
         n => Err(Failure::new(Exit::Partial, format!("{n} of {} could not be deleted", ids.len()))),
+    }
+}
+
+/// Plugins that are left without the provider that was deleted.
+async fn orphans(cx: &Context<'_>, provider: &str) {
+    let query = Query::new().with("Provider", provider);
+    let Ok(left) = cx.client.list::<Value>("plugins", &query).await else { return };
+    for name in left.items.iter().filter_map(|plugin| plugin.get("Name")?.as_str()) {
+        cx.printer.warn(&format!("the plugin {name} is left without its provider"));
+        cx.printer.hint(&format!("`drp plugins destroy {name}` deletes it too"));
     }
 }
 

@@ -3,12 +3,14 @@
 use super::{Context, objects};
 use crate::grammar::{AssignArgs, ParamVerb, ReadArgs};
 use crate::{Exit, Failure, hints, input};
-use drp_client::ParamQuery;
+use drp_client::{ParamQuery, Query};
 use drp_protocol::{Param, Secret};
 use serde_json::{Value, json};
 
 /// What stands for a value that is not shown.
 const HIDDEN: &str = "***";
+/// At most so many definitions are looked at for a suggestion.
+const LOOK_AT: u64 = 2000;
 
 pub(crate) async fn run(cx: &Context<'_>, prefix: &str, verb: ParamVerb) -> Result<(), Failure> {
     match verb {
@@ -103,9 +105,22 @@ async fn set(cx: &Context<'_>, prefix: &str, args: &AssignArgs, only_new: bool) 
     }
     let stored = objects::known(cx, prefix, id, cx.client.set_param(prefix, id, name, &value).await).await?;
     if definition.is_none() {
-        cx.printer.remark(&format!("{name} is not a defined param: its value is not checked"));
+        undefined(cx, name).await;
     }
     cx.printer.value(&stored)
+}
+
+/// A param without a definition is neither checked nor sealed, which is rarely meant.
+async fn undefined(cx: &Context<'_>, name: &str) {
+    cx.printer
+        .warn(&format!("no param definition is called {name}: its value is not checked and never sealed"));
+    let Ok(found) = cx.client.list::<Value>("params", &Query::new().slim("Meta").limit(LOOK_AT)).await else {
+        return;
+    };
+    let names = found.items.iter().filter_map(|param| param.get("Name")?.as_str());
+    if let Some(hint) = hints::did_you_mean(name, names) {
+        cx.printer.hint(&hint);
+    }
 }
 
 /// The value: JSON or YAML; but where the schema wants a text, a plain word or number is that text.

@@ -3,7 +3,9 @@
 use super::{Context, objects};
 use crate::Failure;
 use crate::grammar::ProviderVerb;
-use serde_json::json;
+use drp_client::Query;
+use drp_protocol::PluginProvider;
+use serde_json::{Value, json};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -32,7 +34,20 @@ async fn upload(cx: &Context<'_>, file: &Path, name: Option<String>, replace: bo
         return Ok(());
     }
     let done = cx.client.upload_provider(&name, executable, Some(meta.len()), replace).await?;
-    cx.printer.value(&json!(done))
+    cx.printer.value(&json!(done))?;
+    without_plugin(cx, &name).await;
+    Ok(())
+}
+
+/// A provider that does not start by itself does nothing until there is a plugin of it.
+async fn without_plugin(cx: &Context<'_>, name: &str) {
+    let Ok(provider) = cx.client.get::<PluginProvider>("plugin_providers", name).await else { return };
+    let plugins = cx.client.list::<Value>("plugins", &Query::new().with("Provider", name)).await;
+    if !provider.auto_start && plugins.is_ok_and(|found| found.items.is_empty()) {
+        cx.printer.hint(&format!(
+            "it runs once it has a plugin: `drp plugins create '{{\"Name\": \"{name}-1\", \"Provider\": \"{name}\"}}'`"
+        ));
+    }
 }
 
 async fn download(cx: &Context<'_>, name: &str, file: Option<PathBuf>) -> Result<(), Failure> {

@@ -22,6 +22,10 @@ pub(crate) fn run(globals: &Globals, args: &StopArgs, printer: &Printer) -> Resu
     }
     let path = connect::socket(globals);
     let socket = UnixStream::connect(&path).map_err(|e| {
+        if e.kind() == std::io::ErrorKind::PermissionDenied {
+            return Failure::new(Exit::Denied, format!("{}: {e}", path.display()))
+                .hint("the socket belongs to another user: stop the daemon as that user or as root");
+        }
         Failure::new(Exit::Unreachable, format!("no daemon serves {}: {e}", path.display()))
             .hint("name its base root with --base-root DIR or DRP_BASE_ROOT")
     })?;

@@ -15,7 +15,14 @@ pub(crate) async fn run(cx: &Context<'_>, verb: UserVerb) -> Result<(), Failure>
             let password = match file {
                 Some(path) => input::secret_file(&path)?,
                 None => {
-                    let first = connect::ask(&format!("New password of {name}: "))?;
+                    let first =
+                        connect::ask(&format!("New password of {name}: ")).map_err(|mut failure| {
+                            // The flags that the question names are those of the caller's own login.
+                            for hint in &mut failure.hints {
+                                *hint = "name a file with --new-password-file (- for standard input)".into();
+                            }
+                            failure
+                        })?;
                     let again = connect::ask("Again: ")?;
                     if first.expose() != again.expose() {
                         return Err(Failure::usage("the two passwords differ"));

@@ -1,7 +1,7 @@
 //! Waiting for a field (wire-protocol §4.4).
 
 use super::{Context, objects};
-use crate::{Exit, Failure, input};
+use crate::{Exit, Failure, hints, input, types};
 use drp_client::{Incoming, Query};
 use serde_json::Value;
 use std::time::Duration;
@@ -45,6 +45,7 @@ async fn watch(
 ) -> Result<(), Failure> {
     let mut events = cx.client.events().await?;
     let object = objects::fetch(cx, prefix, id, &Query::new()).await?;
+    known_field(prefix, &object, field)?;
     let key = key_of(prefix, &object).unwrap_or(id).to_owned();
     events.register(&format!("{prefix}.update,save.{}", escaped(&key))).await?;
     let mut object = objects::fetch(cx, prefix, id, &Query::new()).await?;
@@ -60,6 +61,20 @@ async fn watch(
             None => return Err(Failure::new(Exit::General, "the event stream ended")),
         }
     }
+}
+
+/// A misspelt field would be waited for until time runs out. Types that plugins add may have any field.
+fn known_field(prefix: &str, object: &Value, field: &str) -> Result<(), Failure> {
+    let Some(object) = object.as_object() else { return Ok(()) };
+    let name = field.strip_prefix('/').unwrap_or(field).split(['.', '/']).next().unwrap_or_default();
+    if types::find(prefix).is_none() || object.contains_key(name) || object.contains_key(field) {
+        return Ok(());
+    }
+    let failure = Failure::usage(format!("{prefix} have no field {name}"));
+    Err(match hints::did_you_mean(name, object.keys().map(String::as_str)) {
+        Some(hint) => failure.hint(hint),
+        None => failure.hint(format!("`drp {prefix} show ID` lists the fields")),
+    })
 }
 
 /// The key under which events name the object.
