@@ -38,7 +38,8 @@ fn actions_are_listed_and_run() {
         drp(&["machines", "runaction", "Name:m1", "reset_count", "incrementer/touched", "1", "-F", "table"])
             .run()
             .code,
-        4
+        1,
+        "what the plugin refuses is its failure"
     );
 
     let ran = drp(&["machines", "runaction", "Name:m1", "reset_count"]).fails(4);
