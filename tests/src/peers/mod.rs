@@ -2,9 +2,7 @@
 //! `ipmi_sim`, `ipmitool`, FreeIPMI. Settings and scripts are in `tests/peers/`; everything runs on loopback with fresh
 //! state, is known by its pid, and is gone when the value is dropped.
 //!
-//! ```ignore
-//! let Some(bmc) = IpmiSim::start() else { return };   // has said SKIPPED when ipmi_sim is absent
-//! ```
+//! `let Some(bmc) = IpmiSim::start() else { return };` is how a test begins: it has said SKIPPED when `ipmi_sim` is absent.
 
 mod ipmi_sim;
 mod process;

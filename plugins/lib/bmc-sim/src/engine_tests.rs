@@ -2,8 +2,8 @@
 
 use super::Engine;
 use crate::{BmcConfig, Effect, On, Rule};
-use drp_ipmi::codec::crypto::Algorithms;
-use drp_ipmi::codec::handshake::{Head, OpenRequest, Rakp1};
+use drp_ipmi::codec::crypto::{Algorithms, Exchange};
+use drp_ipmi::codec::handshake::{Head, OpenRequest, Rakp1, Rakp3};
 use drp_ipmi::codec::message::{Request, Response};
 use drp_ipmi::codec::packet::{Packet, PayloadType, encode_plain, encode_v15};
 use drp_ipmi::{CipherSuite, RakpStatus};
@@ -66,6 +66,35 @@ fn an_unknown_user_is_refused_and_the_slot_is_free() {
     let replies = bmc.handle(peer(), &encode_plain(PayloadType::Rakp1, &rakp1.encode()), now);
     assert_eq!(status(&replies), Some(RakpStatus::UNAUTHORIZED_NAME));
     assert_eq!((bmc.sessions.len(), bmc.counts.refused), (0, 1));
+}
+
+/// The messages of a handshake prove nothing: a late repetition, or a stranger's, must not end a session.
+#[test]
+fn a_late_handshake_message_does_not_end_a_session() {
+    let now = Instant::now();
+    let mut bmc = engine(now);
+    bmc.handle(peer(), &open(1, CipherSuite::Suite3), now);
+    let exchange = Exchange {
+        suite: CipherSuite::Suite3,
+        console_id: 1,
+        bmc_id: 1,
+        console_random: [1; 16],
+        bmc_random: [7; 16],
+        guid: bmc.config.guid,
+        role: 0x14,
+        user: b"admin".to_vec(),
+    };
+    let rakp1 = Rakp1 { tag: 2, bmc_id: 1, console_random: [1; 16], role: 0x14, user: b"admin".to_vec() };
+    let rakp1 = encode_plain(PayloadType::Rakp1, &rakp1.encode());
+    assert_eq!(status(&bmc.handle(peer(), &rakp1, now)), Some(RakpStatus::OK));
+    let rakp3 = Rakp3 { tag: 3, status: RakpStatus::OK, bmc_id: 1, code: exchange.rakp3(b"secret").to_vec() };
+    let admitted = bmc.handle(peer(), &encode_plain(PayloadType::Rakp3, &rakp3.encode()), now);
+    assert_eq!((status(&admitted), bmc.sessions.active()), (Some(RakpStatus::OK), 1));
+
+    assert_eq!(status(&bmc.handle(peer(), &rakp1, now)), Some(RakpStatus::INVALID_SESSION_ID));
+    let gives_up = Rakp3 { tag: 4, status: RakpStatus::INVALID_INTEGRITY_CHECK, bmc_id: 1, code: Vec::new() };
+    bmc.handle(peer(), &encode_plain(PayloadType::Rakp3, &gives_up.encode()), now);
+    assert_eq!((bmc.sessions.active(), bmc.counts.refused), (1, 0));
 }
 
 #[test]

@@ -116,7 +116,7 @@ impl Engine {
             None => self.challenge(&message, now),
         };
         if let Err(status) = &result {
-            self.sessions.remove(message.bmc_id);
+            self.sessions.remove_half_open(message.bmc_id);
             self.counts.refused += u64::from(*status != RakpStatus::INVALID_SESSION_ID);
         }
         let result = result.map(|m| (PayloadType::Rakp2, m.encode())).map_err(|status| Refuse {
@@ -170,7 +170,7 @@ impl Engine {
         }
         if message.status != RakpStatus::OK {
             // The console gives up: it has seen that the passwords differ.
-            if self.sessions.remove(message.bmc_id).is_some() {
+            if self.sessions.remove_half_open(message.bmc_id) {
                 self.counts.refused += 1;
             }
             return Ok(nothing(effect));
@@ -181,7 +181,7 @@ impl Engine {
             None => self.admit(&message, now),
         };
         if let Err(status) = &result {
-            self.sessions.remove(message.bmc_id);
+            self.sessions.remove_half_open(message.bmc_id);
             self.counts.refused += u64::from(*status != RakpStatus::INVALID_SESSION_ID);
         }
         let result = result.map(|m| (PayloadType::Rakp4, m.encode())).map_err(|status| Refuse {

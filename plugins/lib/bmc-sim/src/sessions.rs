@@ -77,6 +77,13 @@ impl Sessions {
         self.slots.remove(&id)
     }
 
+    /// Forgets a slot whose handshake failed; says whether there was one. A session that is logged in stays: the
+    /// messages of a handshake prove nothing, and a late repetition of one must not end it.
+    pub(crate) fn remove_half_open(&mut self, id: u32) -> bool {
+        let half_open = self.slots.get(&id).is_some_and(|s| !matches!(s.stage, Stage::Active { .. }));
+        half_open && self.slots.remove(&id).is_some()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.slots.clear();
     }
