@@ -6,20 +6,14 @@ use crate::{Exit, Failure, connect};
 use drp_client::Client;
 use serde_json::{Value, json};
 
-mod actions;
+pub(crate) mod actions;
 pub(crate) mod backup;
 pub(crate) mod config;
-mod events;
-mod info;
-mod logs;
-mod objects;
-mod params;
+pub(crate) mod objects;
+pub(crate) mod params;
 pub(crate) mod plugin_run;
-mod prefs;
-mod providers;
 mod status;
 pub(crate) mod stop;
-mod users;
 mod wait;
 
 /// What every command works with.
@@ -76,8 +70,7 @@ pub(crate) async fn verb(cx: &Context<'_>, prefix: &str, verb: Verb) -> Result<(
         Verb::Object(verb) => objects::run(cx, prefix, verb).await,
         Verb::Param(verb) => params::run(cx, prefix, verb).await,
         Verb::Action(verb) => actions::run(cx, prefix, verb).await,
-        Verb::Provider(verb) => providers::run(cx, verb).await,
-        Verb::User(verb) => users::run(cx, verb).await,
+        Verb::Own(noun, matches) => (noun.run)(cx, prefix, &matches).await,
     }
 }
 
@@ -85,11 +78,6 @@ pub(crate) async fn verb(cx: &Context<'_>, prefix: &str, verb: Verb) -> Result<(
 pub(crate) async fn top(cx: &Context<'_>, top: Top) -> Result<(), Failure> {
     match top {
         Top::Status => status::run(cx).await,
-        Top::Info => info::run(cx).await,
-        Top::Logs(args) => logs::run(cx, args).await,
-        Top::Events(verb) => events::run(cx, verb).await,
-        Top::Prefs(verb) => prefs::run(cx, verb).await,
-        Top::System(verb) => actions::system(cx, verb).await,
         Top::Backup { file } => backup::run(cx, &file).await,
         // Those that need no daemon were dispatched before.
         Top::Serve(_)

@@ -1,5 +1,7 @@
 //! The words of the command line. Arguments, settings and commands are apart: this file holds arguments only.
 
+use crate::noun::Noun;
+use crate::nouns::{self, NOUNS};
 use crate::printer::Format;
 use crate::types::{self, TYPES, Type};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
@@ -11,8 +13,7 @@ mod objects;
 mod serve;
 
 pub(crate) use objects::{
-    ActionVerb, AssignArgs, CallArgs, ListArgs, ObjectVerb, ParamVerb, PluginFlag, ProviderVerb, ReadArgs,
-    ShowArgs, UserVerb,
+    ActionVerb, AssignArgs, CallArgs, ListArgs, ObjectVerb, ParamVerb, PluginFlag, ReadArgs, ShowArgs,
 };
 pub use serve::Flags;
 pub(crate) use serve::ServeArgs;
@@ -138,19 +139,6 @@ pub(crate) enum Top {
     Stop(StopArgs),
     /// Is the daemon up, and how are its plugins
     Status,
-    /// What the daemon says about itself
-    Info,
-    /// The daemon's log
-    Logs(LogsArgs),
-    /// Events
-    #[command(subcommand)]
-    Events(EventsVerb),
-    /// Preferences of the daemon
-    #[command(subcommand)]
-    Prefs(PrefsVerb),
-    /// Actions on the daemon itself
-    #[command(subcommand)]
-    System(SystemVerb),
     /// Copy the store of a local daemon to a file, while it runs
     Backup {
         /// File to write; it must not exist
@@ -188,78 +176,6 @@ pub(crate) struct StopArgs {
     /// How long to wait, in seconds
     #[arg(long, default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(crate) wait: u64,
-}
-
-/// `drp logs`.
-#[derive(Debug, Args)]
-pub(crate) struct LogsArgs {
-    /// Follow the log
-    #[command(subcommand)]
-    pub(crate) verb: Option<LogsVerb>,
-}
-
-/// `drp logs …`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum LogsVerb {
-    /// Print new lines as they come, until interrupted
-    Watch,
-}
-
-/// `drp events …`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum EventsVerb {
-    /// Print events as they come, until interrupted
-    Watch {
-        /// TYPE.ACTION.KEY, each part * or a comma list
-        #[arg(default_value = "*.*.*")]
-        patterns: Vec<String>,
-    },
-    /// Publish an event
-    Post {
-        /// Event as JSON or YAML, - for standard input, @FILE for a file
-        event: String,
-    },
-}
-
-/// `drp prefs …`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum PrefsVerb {
-    /// All preferences
-    List,
-    /// One preference
-    Show {
-        /// Its name
-        name: String,
-    },
-    /// Set preferences
-    Set {
-        /// Names and values by turns; a value - is read from standard input
-        #[arg(required = true, num_args = 2.., value_names = ["NAME", "VALUE"])]
-        pairs: Vec<String>,
-    },
-}
-
-/// `drp system …`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum SystemVerb {
-    /// Actions that are possible now
-    Actions(objects::PluginFlag),
-    /// One action
-    Action {
-        /// Name of the action
-        command: String,
-        /// Which plugin.
-        #[command(flatten)]
-        plugin: objects::PluginFlag,
-    },
-    /// Run an action
-    Runaction {
-        /// Name of the action
-        command: String,
-        /// What it is given.
-        #[command(flatten)]
-        call: objects::CallArgs,
-    },
 }
 
 /// `drp config …`.
@@ -306,37 +222,46 @@ pub(crate) struct PluginRun {
     pub(crate) logs: bool,
 }
 
-/// The whole grammar: the fixed commands and one command per object type.
+/// The whole grammar: the fixed commands, one command per object type, and the other nouns.
 #[must_use]
 pub fn command() -> clap::Command {
-    TYPES.iter().fold(Cli::command(), |command, kind| command.subcommand(type_command(kind)))
+    let grammar = TYPES.iter().fold(Cli::command(), |command, kind| command.subcommand(type_command(kind)));
+    let others = NOUNS.iter().filter(|noun| types::find(noun.word).is_none());
+    others.fold(grammar, |command, noun| {
+        command.subcommand(bare(noun.word).about(noun.about).defer(|command| {
+            let Some(noun) = nouns::find(command.get_name()) else { return command };
+            (noun.augment)(command).about(noun.about)
+        }))
+    })
+}
+
+/// A word that wants a verb.
+fn bare(word: &'static str) -> clap::Command {
+    clap::Command::new(word)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
 }
 
 /// The command of one type. Its verbs are only built when they are needed, which keeps the start short.
 fn type_command(kind: &Type) -> clap::Command {
-    let command = clap::Command::new(kind.prefix)
-        .about(about(kind.prefix))
-        .subcommand_required(true)
-        .arg_required_else_help(true)
-        .disable_help_subcommand(true);
-    match (kind.prefix, kind.params) {
-        ("plugin_providers", _) => {
-            command.defer(|c| finish(ProviderVerb::augment_subcommands(with_verbs(c))))
-        }
-        ("users", _) => command.defer(|c| finish(UserVerb::augment_subcommands(with_verbs(c)))),
-        (_, true) => command.defer(|c| finish(ParamVerb::augment_subcommands(with_verbs(c)))),
-        _ => command.defer(|c| finish(with_verbs(c))),
-    }
+    bare(kind.prefix).about(about(kind.prefix)).defer(|command| {
+        let Some(kind) = types::find(command.get_name()) else { return command };
+        let own = nouns::find(kind.prefix);
+        // A verb of the noun's own stands in the place of the shared one.
+        let shared = with_verbs(clap::Command::new("shared"), kind.params);
+        let kept = shared.get_subcommands().filter(|verb| {
+            !own.is_some_and(|noun| (noun.has)(verb.get_name())) && kind.shares(verb.get_name())
+        });
+        let command = kept.cloned().fold(command, clap::Command::subcommand);
+        // Augmenting a command replaces what it says about itself.
+        own.map_or(command.clone(), |noun| (noun.augment)(command)).about(about(kind.prefix))
+    })
 }
 
-fn with_verbs(command: clap::Command) -> clap::Command {
-    ActionVerb::augment_subcommands(ObjectVerb::augment_subcommands(command))
-}
-
-/// Augmenting a command replaces what it says about itself.
-fn finish(command: clap::Command) -> clap::Command {
-    let text = about(command.get_name());
-    command.about(text)
+fn with_verbs(command: clap::Command, params: bool) -> clap::Command {
+    let command = ActionVerb::augment_subcommands(ObjectVerb::augment_subcommands(command));
+    if params { ParamVerb::augment_subcommands(command) } else { command }
 }
 
 fn about(prefix: &str) -> String {
@@ -351,34 +276,33 @@ pub(crate) fn raw_type_command(prefix: &str) -> clap::Command {
         .subcommand_required(true)
         .disable_help_subcommand(true);
     let command = Globals::augment_args(command);
-    ParamVerb::augment_subcommands(with_verbs(command))
+    with_verbs(command, true)
 }
 
-/// A verb of an object type.
+/// A verb and its arguments.
 #[derive(Debug)]
 pub(crate) enum Verb {
     Object(ObjectVerb),
     Param(ParamVerb),
     Action(ActionVerb),
-    Provider(ProviderVerb),
-    User(UserVerb),
+    /// A verb of the noun's own.
+    Own(&'static Noun, Box<clap::ArgMatches>),
 }
 
 impl Verb {
-    /// The verb that was parsed.
-    pub(crate) fn from(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
-        let word = matches.subcommand_name().unwrap_or_default();
-        if ParamVerb::has_subcommand(word) {
+    /// The verb of that word that was parsed.
+    pub(crate) fn from(word: &str, matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
+        let verb = matches.subcommand_name().unwrap_or_default();
+        if let Some(noun) = nouns::find(word)
+            && ((noun.has)(verb) || types::find(word).is_none())
+        {
+            return Ok(Self::Own(noun, Box::new(matches.clone())));
+        }
+        if ParamVerb::has_subcommand(verb) {
             return ParamVerb::from_arg_matches(matches).map(Self::Param);
         }
-        if ActionVerb::has_subcommand(word) {
+        if ActionVerb::has_subcommand(verb) {
             return ActionVerb::from_arg_matches(matches).map(Self::Action);
-        }
-        if ProviderVerb::has_subcommand(word) {
-            return ProviderVerb::from_arg_matches(matches).map(Self::Provider);
-        }
-        if UserVerb::has_subcommand(word) {
-            return UserVerb::from_arg_matches(matches).map(Self::User);
         }
         ObjectVerb::from_arg_matches(matches).map(Self::Object)
     }
@@ -399,7 +323,8 @@ pub(crate) fn merge(before: &Globals, matches: &clap::ArgMatches) -> Result<Glob
 /// What a command line asks for.
 pub(crate) enum Request {
     Top(Top),
-    Type(String, Verb),
+    /// A noun or object type, and its verb.
+    Noun(String, Verb),
 }
 
 /// Parses a command line whose first word is the program.
@@ -408,9 +333,9 @@ pub(crate) fn parse(words: Vec<OsString>) -> Result<(Globals, Request), clap::Er
     let matches = command.try_get_matches_from_mut(words)?;
     let fix = |e: clap::Error| e.format(&mut self::command());
     match matches.subcommand() {
-        Some((word, inner)) if TYPES.iter().any(|t| t.prefix == word) => {
+        Some((word, inner)) if types::find(word).is_some() || nouns::find(word).is_some() => {
             let globals = Globals::from_arg_matches(&matches).map_err(fix)?;
-            Ok((globals, Request::Type(word.to_owned(), Verb::from(inner).map_err(fix)?)))
+            Ok((globals, Request::Noun(word.to_owned(), Verb::from(word, inner).map_err(fix)?)))
         }
         _ => {
             let cli = Cli::from_arg_matches(&matches).map_err(fix)?;
@@ -446,7 +371,7 @@ mod tests {
             let words = ["drp", kind.prefix, "show", "x", "-F", "json"].map(Into::into).to_vec();
             let (globals, request) = parse(words).unwrap();
             assert_eq!(globals.format, Some(crate::printer::Format::Json));
-            assert!(matches!(request, Request::Type(t, Verb::Object(_)) if t == kind.prefix));
+            assert!(matches!(request, Request::Noun(t, Verb::Object(_)) if t == kind.prefix));
         }
     }
 

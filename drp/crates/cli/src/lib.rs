@@ -10,6 +10,8 @@ mod grammar;
 mod hints;
 mod hooks;
 mod input;
+mod noun;
+mod nouns;
 mod printer;
 pub mod reference;
 mod types;
@@ -55,9 +57,14 @@ fn refuse(error: &clap::Error) -> Exit {
 
 fn dispatch(globals: Globals, request: Request, printer: &Printer, hooks: &dyn Hooks) -> Result<(), Failure> {
     let top = match request {
-        Request::Type(prefix, verb) => {
+        Request::Noun(word, verb) => {
+            if let grammar::Verb::Own(noun, matches) = &verb
+                && let Some(done) = (noun.alone)(&globals, printer, matches)
+            {
+                return done;
+            }
             return commands::with_daemon(&globals, printer, async |cx| {
-                commands::verb(cx, &prefix, verb).await
+                commands::verb(cx, &word, verb).await
             });
         }
         Request::Top(top) => top,
@@ -110,7 +117,7 @@ fn word(globals: &Globals, words: Vec<OsString>, printer: &Printer) -> Result<()
             });
         }
     };
-    let verb = grammar::Verb::from(&matches).map_err(|e| Failure::usage(e.to_string()))?;
+    let verb = grammar::Verb::from(&word, &matches).map_err(|e| Failure::usage(e.to_string()))?;
     let globals = grammar::merge(globals, &matches)?;
     let printer = &if globals.format.is_some() {
         Printer::new(globals.format, globals.no_header)

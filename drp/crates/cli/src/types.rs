@@ -13,22 +13,35 @@ pub(crate) struct Type {
     pub(crate) params: bool,
     /// Title and JSON Pointer of the columns of its table.
     pub(crate) columns: &'static [(&'static str, &'static str)],
+    /// The only shared verbs it has, when it does not have them all.
+    pub(crate) only: &'static [&'static str],
+}
+
+impl Type {
+    /// Whether it has this one of the shared verbs.
+    pub(crate) fn shares(&self, verb: &str) -> bool {
+        self.only.is_empty() || self.only.contains(&verb)
+    }
 }
 
 const NAMED: &[(&str, &str)] =
     &[("Name", "/Name"), ("Available", "/Available"), ("Bundle", "/Bundle"), ("Description", "/Description")];
 
+const ID: &[(&str, &str)] =
+    &[("Id", "/Id"), ("Available", "/Available"), ("Bundle", "/Bundle"), ("Description", "/Description")];
+
 const fn named(prefix: &'static str, one: &'static str) -> Type {
-    Type { prefix, one, name: "Name", params: false, columns: NAMED }
+    Type { prefix, one, name: "Name", params: false, columns: NAMED, only: &[] }
+}
+
+const fn with_id(prefix: &'static str, one: &'static str) -> Type {
+    Type { name: "Id", columns: ID, ..named(prefix, one) }
 }
 
 /// All of them, in the order in which help lists them. Types that a plugin adds work as well: their word is
 /// taken to the daemon as it is.
 pub(crate) const TYPES: &[Type] = &[
     Type {
-        prefix: "machines",
-        one: "machine",
-        name: "Name",
         params: true,
         columns: &[
             ("Name", "/Name"),
@@ -39,12 +52,9 @@ pub(crate) const TYPES: &[Type] = &[
             ("Locked", "/Locked"),
             ("Description", "/Description"),
         ],
+        ..named("machines", "machine")
     },
     Type {
-        prefix: "params",
-        one: "param definition",
-        name: "Name",
-        params: false,
         columns: &[
             ("Name", "/Name"),
             ("Type", "/Schema/type"),
@@ -52,12 +62,10 @@ pub(crate) const TYPES: &[Type] = &[
             ("Bundle", "/Bundle"),
             ("Description", "/Description"),
         ],
+        ..named("params", "param definition")
     },
     Type { params: true, ..named("profiles", "profile") },
     Type {
-        prefix: "plugins",
-        one: "plugin",
-        name: "Name",
         params: true,
         columns: &[
             ("Name", "/Name"),
@@ -66,12 +74,9 @@ pub(crate) const TYPES: &[Type] = &[
             ("Errors", "/PluginErrors"),
             ("Description", "/Description"),
         ],
+        ..named("plugins", "plugin")
     },
     Type {
-        prefix: "plugin_providers",
-        one: "plugin provider",
-        name: "Name",
-        params: false,
         columns: &[
             ("Name", "/Name"),
             ("Version", "/Version"),
@@ -79,13 +84,12 @@ pub(crate) const TYPES: &[Type] = &[
             ("Actions", "/AvailableActions"),
             ("Description", "/Meta/Description"),
         ],
+        only: &["list", "show", "exists", "destroy"],
+        ..named("plugin_providers", "plugin provider")
     },
     Type {
-        prefix: "users",
-        one: "user",
-        name: "Name",
-        params: false,
         columns: &[("Name", "/Name"), ("Roles", "/Roles"), ("Description", "/Description")],
+        ..named("users", "user")
     },
     named("roles", "role"),
     named("tenants", "tenant"),
@@ -138,14 +142,14 @@ pub(crate) const TYPES: &[Type] = &[
     },
     Type {
         columns: &[("Name", "/Name"), ("Addresses", "/Addresses"), ("Gateway", "/Gateway")],
+        only: &["list", "show", "exists"],
         ..named("interfaces", "network interface")
     },
     named("contexts", "context"),
-    Type {
-        name: "Id",
-        columns: &[("Id", "/Id"), ("Available", "/Available"), ("Description", "/Description")],
-        ..named("pools", "pool")
-    },
+    with_id("pools", "pool"),
+    Type { params: true, ..with_id("endpoints", "endpoint") },
+    with_id("version_sets", "version set"),
+    with_id("catalog_items", "catalog item"),
     Type {
         columns: &[
             ("Name", "/meta/Name"),
@@ -153,6 +157,7 @@ pub(crate) const TYPES: &[Type] = &[
             ("Type", "/meta/Type"),
             ("Description", "/meta/Description"),
         ],
+        only: &["list", "show", "exists", "create", "update", "destroy"],
         ..named("contents", "content bundle")
     },
 ];
@@ -169,6 +174,11 @@ pub(crate) fn find(prefix: &str) -> Option<&'static Type> {
 /// The columns of a type's table.
 pub(crate) fn columns(prefix: &str) -> &'static [(&'static str, &'static str)] {
     find(prefix).map_or(RAW_COLUMNS, |t| t.columns)
+}
+
+/// One object of the type, in words.
+pub(crate) fn one(prefix: &str) -> &str {
+    find(prefix).map_or(prefix, |t| t.one)
 }
 
 /// The field that names an object of the type.

@@ -1,7 +1,7 @@
 //! Actions.
 
 use super::{Context, objects};
-use crate::grammar::{ActionVerb, CallArgs, PluginFlag, SystemVerb};
+use crate::grammar::{ActionVerb, CallArgs, PluginFlag};
 use crate::{Failure, hints, input};
 use drp_client::ClientError;
 use drp_protocol::JsonMap;
@@ -22,22 +22,19 @@ pub(crate) async fn run(cx: &Context<'_>, prefix: &str, verb: ActionVerb) -> Res
     }
 }
 
-pub(crate) async fn system(cx: &Context<'_>, verb: SystemVerb) -> Result<(), Failure> {
-    match verb {
-        SystemVerb::Actions(plugin) => list(cx, "system", "", &plugin).await,
-        SystemVerb::Action { command, plugin } => show(cx, "system", "", &command, &plugin).await,
-        SystemVerb::Runaction { command, call } => run_action(cx, "system", "", &command, &call).await,
-    }
-}
-
-async fn list(cx: &Context<'_>, prefix: &str, id: &str, plugin: &PluginFlag) -> Result<(), Failure> {
+pub(crate) async fn list(
+    cx: &Context<'_>,
+    prefix: &str,
+    id: &str,
+    plugin: &PluginFlag,
+) -> Result<(), Failure> {
     let found = cx.client.actions(prefix, id, plugin.plugin.as_deref()).await;
     let actions = objects::known(cx, prefix, id, found).await?;
     let actions: Vec<Value> = actions.iter().map(|a| json!(a)).collect();
     cx.printer.list(&actions, COLUMNS)
 }
 
-async fn show(
+pub(crate) async fn show(
     cx: &Context<'_>,
     prefix: &str,
     id: &str,
@@ -50,7 +47,7 @@ async fn show(
     }
 }
 
-async fn run_action(
+pub(crate) async fn run_action(
     cx: &Context<'_>,
     prefix: &str,
     id: &str,

@@ -1,7 +1,8 @@
 //! Backup and restore of the store.
 
-use super::{Context, flags, providers};
+use super::{Context, flags};
 use crate::grammar::{Globals, ServeArgs};
+use crate::nouns::plugin_providers::save;
 use crate::printer::Printer;
 use crate::{Exit, Failure, Hooks, connect};
 use serde_json::json;
@@ -15,7 +16,7 @@ pub(crate) async fn run(cx: &Context<'_>, file: &Path) -> Result<(), Failure> {
             .hint("name a new file, or remove the old one"));
     }
     let backup = cx.client.backup().await?;
-    let size = providers::save(file, 0o600, async |out| Ok(backup.write_to(out).await?)).await?;
+    let size = save(file, 0o600, async |out| Ok(backup.write_to(out).await?)).await?;
     cx.printer.value(&json!({ "path": file.display().to_string(), "size": size }))
 }
 

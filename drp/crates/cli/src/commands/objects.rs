@@ -283,8 +283,10 @@ async fn destroy(cx: &Context<'_>, prefix: &str, ids: &[String]) -> Result<(), F
         }
         match known(cx, prefix, id, cx.client.delete(prefix, id).await).await {
             Ok(_) => {
-                cx.printer
-                    .item(&json!({ "Deleted": id, "Type": prefix }), &format!("deleted {prefix}/{id}"))?;
+                cx.printer.item(
+                    &json!({ "Deleted": id, "Type": prefix }),
+                    &format!("Deleted {} {id}", types::one(prefix)),
+                )?;
                 if prefix == "plugin_providers" {
                     orphans(cx, id).await;
                 }

@@ -1,7 +1,6 @@
 //! Verbs that all object types share, and the few that one type has alone.
 
-use clap::{Args, Subcommand, ValueHint};
-use std::path::PathBuf;
+use clap::{Args, Subcommand};
 
 const BODY: &str = "JSON or YAML, - for standard input, @FILE for a file";
 
@@ -263,66 +262,5 @@ pub(crate) enum ActionVerb {
         /// What it is given.
         #[command(flatten)]
         call: CallArgs,
-    },
-}
-
-/// Verbs of plugin providers alone.
-#[derive(Debug, Subcommand)]
-pub(crate) enum ProviderVerb {
-    /// Install or replace a plugin provider
-    Upload {
-        /// The executable
-        #[arg(value_hint = ValueHint::ExecutablePath)]
-        file: PathBuf,
-        /// Name of the provider [default: the file's name]
-        #[arg(long = "as", value_name = "NAME")]
-        name: Option<String>,
-        /// Drop writable objects that its content would hide
-        #[arg(long)]
-        replace_writable: bool,
-    },
-    /// Fetch the executable of a plugin provider
-    Download {
-        /// Name of the provider
-        name: String,
-        /// File to write, - for standard output [default: the provider's name]
-        #[arg(value_hint = ValueHint::FilePath)]
-        file: Option<PathBuf>,
-    },
-}
-
-/// Verbs of users alone.
-#[derive(Debug, Subcommand)]
-pub(crate) enum UserVerb {
-    /// Change a user's password, which kills the user's tokens
-    Password {
-        /// Name of the user
-        name: String,
-        /// File with the new password, - for standard input [default: ask]
-        #[arg(long = "new-password-file", value_name = "FILE", value_hint = ValueHint::FilePath)]
-        file: Option<PathBuf>,
-    },
-    /// Make a token of a user
-    Token {
-        /// Name of the user
-        name: String,
-        /// How long it lives: seconds, or a number with a unit such as 12h or 30d
-        #[arg(long)]
-        ttl: Option<String>,
-        /// Only these of the user's roles, comma list
-        #[arg(long)]
-        roles: Option<String>,
-        /// Narrow it to these object types
-        #[arg(long)]
-        scope: Option<String>,
-        /// Narrow it to these actions
-        #[arg(long)]
-        action: Option<String>,
-        /// Narrow it to these keys
-        #[arg(long)]
-        specific: Option<String>,
-        /// Print the token alone
-        #[arg(long)]
-        bare: bool,
     },
 }

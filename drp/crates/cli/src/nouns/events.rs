@@ -1,15 +1,33 @@
 //! Events.
 
-use super::Context;
-use crate::grammar::EventsVerb;
+use crate::commands::Context;
+use crate::noun::{Noun, noun};
 use crate::{Exit, Failure, input};
 use drp_client::{EventStream, Incoming};
 use drp_protocol::Event;
 use serde_json::json;
 
-pub(crate) async fn run(cx: &Context<'_>, verb: EventsVerb) -> Result<(), Failure> {
+/// `drp events …`.
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Print events as they come, until interrupted
+    Watch {
+        /// TYPE.ACTION.KEY, each part * or a comma list
+        #[arg(default_value = "*.*.*")]
+        patterns: Vec<String>,
+    },
+    /// Publish an event
+    Post {
+        /// Event as JSON or YAML, - for standard input, @FILE for a file
+        event: String,
+    },
+}
+
+pub(super) const NOUN: Noun = noun!("events", "Events", Verb, run);
+
+async fn run(cx: &Context<'_>, _: &str, verb: Verb) -> Result<(), Failure> {
     match verb {
-        EventsVerb::Watch { patterns } => {
+        Verb::Watch { patterns } => {
             let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
             let mut stream = open(cx, &patterns).await?;
             while let Some(event) = next(cx, &mut stream).await? {
@@ -18,7 +36,7 @@ pub(crate) async fn run(cx: &Context<'_>, verb: EventsVerb) -> Result<(), Failur
             }
             Ok(())
         }
-        EventsVerb::Post { event } => {
+        Verb::Post { event } => {
             let mut event: Event = serde_json::from_value(input::map(&event)?.into())
                 .map_err(|e| Failure::usage(format!("this is not an event: {e}")))?;
             if event.time.is_empty() {
@@ -33,7 +51,7 @@ pub(crate) async fn run(cx: &Context<'_>, verb: EventsVerb) -> Result<(), Failur
 }
 
 /// A stream with its patterns registered.
-pub(super) async fn open(cx: &Context<'_>, patterns: &[&str]) -> Result<EventStream, Failure> {
+pub(crate) async fn open(cx: &Context<'_>, patterns: &[&str]) -> Result<EventStream, Failure> {
     let stream = cx.client.events().await?;
     for pattern in patterns {
         stream.register(pattern).await?;
@@ -42,7 +60,7 @@ pub(super) async fn open(cx: &Context<'_>, patterns: &[&str]) -> Result<EventStr
 }
 
 /// The next event. Gaps are told on standard error, so that nothing is lost silently.
-pub(super) async fn next(cx: &Context<'_>, stream: &mut EventStream) -> Result<Option<Event>, Failure> {
+pub(crate) async fn next(cx: &Context<'_>, stream: &mut EventStream) -> Result<Option<Event>, Failure> {
     loop {
         match stream.next().await {
             Some(Ok(Incoming::Event(event))) => return Ok(Some(*event)),

@@ -1,15 +1,35 @@
 //! Preferences.
 
-use super::Context;
-use crate::grammar::PrefsVerb;
+use crate::commands::Context;
+use crate::noun::{Noun, noun};
 use crate::{Exit, Failure, hints, input};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-pub(crate) async fn run(cx: &Context<'_>, verb: PrefsVerb) -> Result<(), Failure> {
+/// `drp prefs …`.
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// All preferences
+    List,
+    /// One preference
+    Show {
+        /// Its name
+        name: String,
+    },
+    /// Set preferences
+    Set {
+        /// Names and values by turns; a value - is read from standard input
+        #[arg(required = true, num_args = 2.., value_names = ["NAME", "VALUE"])]
+        pairs: Vec<String>,
+    },
+}
+
+pub(super) const NOUN: Noun = noun!("prefs", "Preferences of the daemon", Verb, run);
+
+async fn run(cx: &Context<'_>, _: &str, verb: Verb) -> Result<(), Failure> {
     match verb {
-        PrefsVerb::List => cx.printer.value(&json!(cx.client.prefs().await?)),
-        PrefsVerb::Show { name } => {
+        Verb::List => cx.printer.value(&json!(cx.client.prefs().await?)),
+        Verb::Show { name } => {
             let prefs = cx.client.prefs().await?;
             match prefs.get(&name) {
                 Some(value) => cx.printer.value(&Value::String(value.clone())),
@@ -22,7 +42,7 @@ pub(crate) async fn run(cx: &Context<'_>, verb: PrefsVerb) -> Result<(), Failure
                 }
             }
         }
-        PrefsVerb::Set { pairs } => {
+        Verb::Set { pairs } => {
             if pairs.len() % 2 == 1 {
                 return Err(Failure::usage(format!(
                     "the preference {} has no value",

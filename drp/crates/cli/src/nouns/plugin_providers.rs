@@ -1,20 +1,46 @@
 //! Executables of plugin providers.
 
-use super::{Context, objects};
 use crate::Failure;
-use crate::grammar::ProviderVerb;
+use crate::commands::{Context, objects};
+use crate::noun::{Noun, noun};
+use clap::{Subcommand, ValueHint};
 use drp_client::Query;
 use drp_protocol::PluginProvider;
 use serde_json::{Value, json};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-pub(crate) async fn run(cx: &Context<'_>, verb: ProviderVerb) -> Result<(), Failure> {
+/// Verbs of plugin providers alone.
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Install or replace a plugin provider
+    Upload {
+        /// The executable
+        #[arg(value_hint = ValueHint::ExecutablePath)]
+        file: PathBuf,
+        /// Name of the provider [default: the file's name]
+        #[arg(long = "as", value_name = "NAME")]
+        name: Option<String>,
+        /// Drop writable objects that its content would hide
+        #[arg(long)]
+        replace_writable: bool,
+    },
+    /// Fetch the executable of a plugin provider
+    Download {
+        /// Name of the provider
+        name: String,
+        /// File to write, - for standard output [default: the provider's name]
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: Option<PathBuf>,
+    },
+}
+
+pub(super) const NOUN: Noun = noun!("plugin_providers", "", Verb, run);
+
+async fn run(cx: &Context<'_>, _: &str, verb: Verb) -> Result<(), Failure> {
     match verb {
-        ProviderVerb::Upload { file, name, replace_writable } => {
-            upload(cx, &file, name, replace_writable).await
-        }
-        ProviderVerb::Download { name, file } => download(cx, &name, file).await,
+        Verb::Upload { file, name, replace_writable } => upload(cx, &file, name, replace_writable).await,
+        Verb::Download { name, file } => download(cx, &name, file).await,
     }
 }
 
@@ -63,7 +89,7 @@ async fn download(cx: &Context<'_>, name: &str, file: Option<PathBuf>) -> Result
 }
 
 /// Writes a new file beside its place first, so that a broken transfer leaves nothing half.
-pub(super) async fn save(
+pub(crate) async fn save(
     path: &Path,
     mode: u32,
     write: impl AsyncFnOnce(&mut tokio::fs::File) -> Result<u64, Failure>,

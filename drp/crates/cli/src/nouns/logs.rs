@@ -1,13 +1,42 @@
 //! The daemon's log.
 
-use super::{Context, events};
+use super::events;
 use crate::Failure;
-use crate::grammar::{LogsArgs, LogsVerb};
+use crate::commands::Context;
+use crate::noun::{Noun, never};
+use clap::FromArgMatches;
 use drp_protocol::Line;
 use serde_json::json;
 
-pub(crate) async fn run(cx: &Context<'_>, args: LogsArgs) -> Result<(), Failure> {
-    if let Some(LogsVerb::Watch) = args.verb {
+/// `drp logs …`.
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// The last lines
+    Get,
+    /// Print new lines as they come, until interrupted
+    Watch,
+}
+
+pub(super) const NOUN: Noun = Noun {
+    word: "logs",
+    about: "The daemon's log",
+    augment: |command| {
+        <Verb as clap::Subcommand>::augment_subcommands(command)
+            .subcommand_required(false)
+            .arg_required_else_help(false)
+    },
+    has: <Verb as clap::Subcommand>::has_subcommand,
+    run: |cx, _, matches| {
+        Box::pin(async move {
+            let verb = matches.subcommand().and_then(|_| Verb::from_arg_matches(matches).ok());
+            run(cx, verb.unwrap_or(Verb::Get)).await
+        })
+    },
+    alone: never,
+};
+
+async fn run(cx: &Context<'_>, verb: Verb) -> Result<(), Failure> {
+    if let Verb::Watch = verb {
         let mut stream = events::open(cx, &["log.*.*"]).await?;
         while let Some(event) = events::next(cx, &mut stream).await? {
             let line: Line = serde_json::from_value(event.object.clone()).unwrap_or_default();
