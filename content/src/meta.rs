@@ -58,19 +58,18 @@ pub fn settle(meta: &mut BundleMeta) {
             value.clone_into(text);
         }
     };
-    let derived = match name.as_str() {
-        "BackingStore" => "writable",
-        "LocalStore" => "local",
-        "BasicStore" => "basic",
-        "DefaultStore" => "default",
-        _ => "dynamic",
-    };
-    default(r#type, derived);
+    match name.as_str() {
+        "BackingStore" => "writable".clone_into(r#type),
+        "LocalStore" => "local".clone_into(r#type),
+        "BasicStore" => "basic".clone_into(r#type),
+        "DefaultStore" => "default".clone_into(r#type),
+        _ => default(r#type, "dynamic"),
+    }
     default(name, "Unspecified");
     default(version, "v0.0.0");
-    *writable |= name == "BackingStore";
-    *overwritable |=
-        matches!(name.as_str(), "LocalStore" | "BasicStore" | "DefaultStore") || r#type == "default";
+    // Whatever the bundle says of itself: they follow from its name and type.
+    *writable = name == "BackingStore";
+    *overwritable = matches!(name.as_str(), "LocalStore" | "BasicStore") || r#type == "default";
 }
 
 /// Sets one field by its JSON name, in any case. `false` when there is no such field.
@@ -138,5 +137,13 @@ mod tests {
                 "{name}"
             );
         }
+        let mut meta = BundleMeta {
+            name: "lamps".to_owned(),
+            r#type: "default".to_owned(),
+            writable: true,
+            ..BundleMeta::default()
+        };
+        settle(&mut meta);
+        assert_eq!((meta.r#type.as_str(), meta.writable, meta.overwritable), ("default", false, true));
     }
 }
