@@ -2,6 +2,10 @@
 
 use bytes::Bytes;
 use drp_protocol::JsonMap;
+use serde::{
+    Deserializer,
+    de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor},
+};
 use serde_json::Value;
 
 /// Where a part of a text lies: first byte and the byte after the last. Empty when there is no such part.
@@ -65,6 +69,61 @@ fn write<T: serde::Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
     let _ = serde_json::to_writer(out, value);
 }
 
+/// One member of a JSON object, read without building the others; none when it is not there.
+pub(crate) fn member(json: &[u8], name: &str) -> Option<Value> {
+    let mut found = None;
+    // It stops at the member, in the middle of the text, which the decoder calls an error.
+    let _ = serde_json::Deserializer::from_slice(json).deserialize_map(Seek { name, found: &mut found });
+    found
+}
+
+struct Seek<'a> {
+    name: &'a str,
+    found: &'a mut Option<Value>,
+}
+
+impl<'de> Visitor<'de> for Seek<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(it) = map.next_key_seed(Is(self.name))? {
+            if it {
+                *self.found = Some(map.next_value()?);
+                return Ok(());
+            }
+            map.next_value::<IgnoredAny>()?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a name is the one that is sought.
+struct Is<'a>(&'a str);
+
+impl<'de> DeserializeSeed<'de> for Is<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Is<'_> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<bool, E> {
+        Ok(name == self.0)
+    }
+}
+
 /// How deep a value nests; serde refuses texts deeper than 128, this guards values made in other ways.
 pub(crate) fn depth_within(value: &Value, limit: usize) -> bool {
     match value {
@@ -77,8 +136,20 @@ pub(crate) fn depth_within(value: &Value, limit: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::encode;
+    use super::{encode, member};
     use serde_json::json;
+
+    #[test]
+    fn one_member_of_many() {
+        let text = br#"{"a":{"x":[1,{"b":2}]},"b":"\u00e9","c~\n":null}"#;
+        assert_eq!(member(text, "b"), Some(json!("é")));
+        assert_eq!(member(text, "a"), Some(json!({"x": [1, {"b": 2}]})));
+        assert_eq!(member(text, "c~\n"), Some(json!(null)));
+        assert_eq!(member(text, "x"), None);
+        for odd in ["", "[]", "3", "{", "{\"b\"", "{\"b\":}"] {
+            assert_eq!(member(odd.as_bytes(), "b"), None, "{odd}");
+        }
+    }
 
     #[test]
     fn spans_are_the_parts() {

@@ -2,7 +2,7 @@
 
 use drp_protocol::{Index, JsonMap, Time};
 use serde_json::Value;
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 /// The value type of an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,11 +53,13 @@ pub(crate) struct IndexDef {
     pub(crate) unique: bool,
     pub(crate) unordered: bool,
     pub(crate) regex: bool,
+    /// For the engine alone: it is not shown, and nobody filters by it.
+    pub(crate) internal: bool,
 }
 
 impl IndexDef {
     /// An index over the field of its name, with flags as the tables of the spec write them: `U` unique, `N` not
-    /// sortable, `R` regex.
+    /// sortable, `R` regex; `I` is ours, internal.
     pub(crate) fn new(name: &str, r#type: IndexType, flags: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -66,6 +68,7 @@ impl IndexDef {
             unique: flags.contains('U'),
             unordered: flags.contains('N'),
             regex: flags.contains('R'),
+            internal: flags.contains('I'),
         }
     }
 
@@ -93,11 +96,12 @@ impl IndexDef {
         };
         let text = || found.and_then(Value::as_str).unwrap_or_default();
         match self.r#type {
-            IndexType::Text | IndexType::Uuid | IndexType::Cidr => IndexValue::Text(text().into()),
+            IndexType::Text | IndexType::Uuid => IndexValue::Text(text().into()),
+            IndexType::Cidr => IndexValue::Net(net(text())),
             IndexType::Bool => IndexValue::Bool(found.and_then(Value::as_bool).unwrap_or(false)),
             // A CIDR counts as its network address.
             IndexType::Ip => IndexValue::Ip(text().split('/').next().and_then(|ip| ip.parse().ok())),
-            IndexType::Time | IndexType::ExpireTime => IndexValue::Time(nanos(text())),
+            IndexType::Time | IndexType::ExpireTime => IndexValue::Time(moment(text()).unwrap_or(NEVER)),
             IndexType::List => IndexValue::List(match found {
                 Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).map(Into::into).collect(),
                 Some(Value::Object(map)) => map.keys().map(|k| k.as_str().into()).collect(),
@@ -110,7 +114,9 @@ impl IndexDef {
     pub(crate) fn parse(&self, text: &str) -> Result<IndexValue, String> {
         let bad = |what: &str| format!("Filter not valid: {}: {text:?} is not {what}", self.name);
         Ok(match self.r#type {
-            IndexType::Text | IndexType::Cidr => IndexValue::Text(text.into()),
+            IndexType::Text => IndexValue::Text(text.into()),
+            IndexType::Cidr if text.is_empty() => IndexValue::Net(None),
+            IndexType::Cidr => IndexValue::Net(Some(net(text).ok_or_else(|| bad("a CIDR address"))?)),
             IndexType::Uuid => IndexValue::Text(text.to_ascii_lowercase().into()),
             IndexType::Bool => match text.to_ascii_lowercase().as_str() {
                 "true" | "t" | "1" => IndexValue::Bool(true),
@@ -119,28 +125,39 @@ impl IndexDef {
             },
             IndexType::Ip if text.is_empty() => IndexValue::Ip(None),
             IndexType::Ip => IndexValue::Ip(Some(text.parse().map_err(|_| bad("an IP address"))?)),
-            IndexType::Time | IndexType::ExpireTime => IndexValue::Time(
-                serde_json::from_value::<Time>(text.into())
-                    .map_err(|_| bad("an RFC 3339 time"))?
-                    .unix_nanos(),
-            ),
+            IndexType::Time | IndexType::ExpireTime => {
+                IndexValue::Time(moment(text).ok_or_else(|| bad("an RFC 3339 time"))?)
+            }
             IndexType::List => IndexValue::Text(text.into()),
         })
     }
 }
 
-fn nanos(text: &str) -> i128 {
-    serde_json::from_value::<Time>(text.into()).map_or(i128::MIN, |t| t.unix_nanos())
+/// Before every moment there is.
+const NEVER: (i64, u32) = (i64::MIN, 0);
+
+/// Seconds since the epoch and nanoseconds, whatever the time zone it is written in.
+fn moment(text: &str) -> Option<(i64, u32)> {
+    const SECOND: i128 = 1_000_000_000;
+    let nanos = serde_json::from_value::<Time>(text.into()).ok()?.unix_nanos();
+    Some((i64::try_from(nanos.div_euclid(SECOND)).ok()?, u32::try_from(nanos.rem_euclid(SECOND)).ok()?))
+}
+
+/// Address and prefix length.
+fn net(text: &str) -> Option<(IpAddr, u8)> {
+    let (address, length) = text.split_once('/')?;
+    Some((address.parse().ok()?, length.parse().ok()?))
 }
 
 /// The value of one index of one object. Only values of the same type are ever compared.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum IndexValue {
-    Text(Box<str>),
+    Text(Arc<str>),
     Bool(bool),
     Ip(Option<IpAddr>),
-    Time(i128),
-    List(Box<[Box<str>]>),
+    Net(Option<(IpAddr, u8)>),
+    Time((i64, u32)),
+    List(Box<[Arc<str>]>),
 }
 
 impl IndexValue {
@@ -151,7 +168,8 @@ impl IndexValue {
             Self::Text(text) => Some(text.to_string()),
             Self::Bool(b) => Some(b.to_string()),
             Self::Ip(ip) => ip.map(|ip| ip.to_string()),
-            Self::Time(t) => Some(t.to_string()),
+            Self::Net(net) => net.map(|(address, length)| format!("{address}/{length}")),
+            Self::Time((seconds, nanos)) => Some(format!("{seconds}.{nanos}")),
             Self::List(_) => None,
         }
     }
@@ -189,7 +207,8 @@ pub(crate) fn table_of(prefix: &str) -> Vec<IndexDef> {
         ],
         "plugins" => &[name, params, ("Provider", Text, "R")],
         "params" => &[name, ("Secure", Bool, "N")],
-        "profiles" => &[name, params],
+        // What a profile contains is looked up for every machine that has it.
+        "profiles" => &[name, params, ("Profiles", List, "NI")],
         "stages" => {
             &[("BootEnv", Text, "R"), name, params, profiles, ("Reboot", Bool, "N"), ("Tasks", List, "N")]
         }

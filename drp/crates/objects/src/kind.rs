@@ -83,6 +83,11 @@ impl Kind {
         }
     }
 
+    /// The position of an index that callers may name.
+    pub(crate) fn shown_index(&self, name: &str) -> Option<usize> {
+        self.index(name).filter(|at| !self.indexes[*at].internal)
+    }
+
     /// The position of an index in the table.
     pub(crate) fn index(&self, name: &str) -> Option<usize> {
         self.indexes.iter().position(|def| def.name == name)

@@ -2,12 +2,14 @@
 
 use crate::{
     LayerKind,
-    codec::{Spans, encode},
+    codec::{Spans, encode, member},
     index::IndexValue,
     kind::{Fetched, Kind},
+    ordered::Ordered,
 };
 use bytes::Bytes;
 use drp_protocol::JsonMap;
+use serde_json::Value;
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
@@ -46,6 +48,17 @@ impl Row {
         serde_json::from_slice(self.spans.meta.of(&self.json)).unwrap_or_default()
     }
 
+    /// One of the object's own params, sealed as stored.
+    pub(crate) fn param(&self, kind: &Kind, name: &str) -> Option<Value> {
+        // The names are in an index: most objects lack most params, and need no parsing to say so.
+        if let Some(IndexValue::List(names)) = kind.index("Params").and_then(|at| self.index.get(at))
+            && !names.iter().any(|n| **n == *name)
+        {
+            return None;
+        }
+        member(self.spans.params.of(&self.json), name)
+    }
+
     pub(crate) fn fetched(&self) -> Fetched {
         Fetched { key: self.key.to_string(), revision: self.revision, json: self.json.clone() }
     }
@@ -57,10 +70,11 @@ struct Under {
     row: Arc<Row>,
 }
 
-#[derive(Default)]
-struct Data {
+pub(crate) struct Data {
     /// What is seen: the writable object, else the one of the highest layer.
-    rows: BTreeMap<Arc<str>, Arc<Row>>,
+    pub(crate) rows: BTreeMap<Arc<str>, Arc<Row>>,
+    /// The values of each index in order, by position in the index table; none for internal ones.
+    pub(crate) ordered: Vec<Option<Ordered>>,
     under: BTreeMap<Arc<str>, Vec<Under>>,
     /// Values of unique indexes, by position in the index table.
     unique: HashMap<(usize, String), Arc<str>>,
@@ -84,7 +98,15 @@ pub(crate) struct Taken {
 
 impl Table {
     pub(crate) fn new(kind: Arc<Kind>) -> Self {
-        Self { kind, data: RwLock::default() }
+        let ordered = kind.indexes.iter().map(|def| (!def.internal).then(Ordered::default)).collect();
+        let data = Data {
+            rows: BTreeMap::new(),
+            ordered,
+            under: BTreeMap::new(),
+            unique: HashMap::new(),
+            reserved: HashMap::new(),
+        };
+        Self { kind, data: RwLock::new(data) }
     }
 
     /// The same objects under another definition of their type.
@@ -106,7 +128,8 @@ impl Table {
         new
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Data> {
+    /// For short looks: writers wait meanwhile.
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Data> {
         self.data.read().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -133,7 +156,7 @@ impl Table {
             return Some(Arc::clone(row));
         }
         if let Some((index, value)) = id.split_once(':')
-            && let Some(at) = self.kind.index(index)
+            && let Some(at) = self.kind.shown_index(index)
             && self.kind.indexes[at].unique
         {
             let value = self.kind.indexes[at].parse(value).ok()?.unique_text()?;
@@ -237,23 +260,42 @@ impl Table {
 
 impl Data {
     fn show(&mut self, kind: &Kind, row: Arc<Row>) {
-        self.hide(kind, &row.key);
-        for (at, _) in kind.indexes.iter().enumerate().filter(|(_, def)| def.unique) {
-            if let Some(value) = row.index.get(at).and_then(IndexValue::unique_text) {
-                self.unique.insert((at, value), Arc::clone(&row.key));
-            }
-        }
-        self.rows.insert(Arc::clone(&row.key), row);
+        let old = self.rows.insert(Arc::clone(&row.key), Arc::clone(&row));
+        self.note(kind, old.as_deref(), Some(&row));
     }
 
     fn hide(&mut self, kind: &Kind, key: &str) {
-        let Some(old) = self.rows.remove(key) else { return };
-        for (at, _) in kind.indexes.iter().enumerate().filter(|(_, def)| def.unique) {
-            if let Some(value) = old.index.get(at).and_then(IndexValue::unique_text) {
-                let entry = (at, value);
-                if self.unique.get(&entry).is_some_and(|k| **k == *key) {
-                    self.unique.remove(&entry);
-                }
+        if let Some(old) = self.rows.remove(key) {
+            self.note(kind, Some(&old), None);
+        }
+    }
+
+    /// Brings the indexes from an object's old values to its new ones; most changes touch none of them.
+    fn note(&mut self, kind: &Kind, old: Option<&Row>, new: Option<&Row>) {
+        for (at, def) in kind.indexes.iter().enumerate() {
+            let value = |row: Option<&Row>| {
+                row.and_then(|row| Some((row.index.get(at)?.clone(), Arc::clone(&row.key))))
+            };
+            if old.and_then(|row| row.index.get(at)) == new.and_then(|row| row.index.get(at)) {
+                continue;
+            }
+            let (old, new) = (value(old), value(new));
+            if let Some(Some(ordered)) = self.ordered.get_mut(at) {
+                ordered.moved(old.as_ref(), new.as_ref());
+            }
+            if !def.unique {
+                continue;
+            }
+            if let Some((value, key)) = old
+                && let Some(text) = value.unique_text()
+                && self.unique.get(&(at, text.clone())).is_some_and(|by| *by == key)
+            {
+                self.unique.remove(&(at, text));
+            }
+            if let Some((value, key)) = new
+                && let Some(text) = value.unique_text()
+            {
+                self.unique.insert((at, text), key);
             }
         }
     }

@@ -66,8 +66,9 @@ impl Objects {
     /// The index table of a prefix; an unknown prefix has the base indexes (wire-protocol §3.5, §3.9).
     #[must_use]
     pub fn indexes(&self, prefix: &str) -> BTreeMap<String, Index> {
-        let shown =
-            |defs: &[crate::index::IndexDef]| defs.iter().map(|d| (d.name.clone(), d.shown())).collect();
+        let shown = |defs: &[crate::index::IndexDef]| {
+            defs.iter().filter(|d| !d.internal).map(|d| (d.name.clone(), d.shown())).collect()
+        };
         match self.kind(prefix) {
             Some(kind) => shown(&kind.indexes),
             None => shown(&base_indexes()),

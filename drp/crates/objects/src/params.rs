@@ -3,7 +3,7 @@
 use crate::{
     Objects, Patch, Principal, Result,
     fault::Fault,
-    lookup::Lookup,
+    lookup::{How, Lookup},
     memory::{Row, Table},
     secure,
     write::Verb,
@@ -21,6 +21,8 @@ pub struct ParamsQuery {
     pub aggregate: bool,
     /// Open sealed values. The caller must have checked `getSecure`.
     pub decode: bool,
+    /// Put maps and lists of all sources together. Looks beyond the object, as `aggregate` does.
+    pub compose: bool,
     /// Only these names, all when empty.
     pub params: Vec<String>,
 }
@@ -45,6 +47,12 @@ pub(crate) fn patched(patch: &Patch, prefix: &str, key: &str, map: JsonMap) -> R
     })
 }
 
+impl ParamsQuery {
+    fn how(&self) -> How {
+        How { aggregate: self.aggregate, decode: self.decode, compose: self.compose }
+    }
+}
+
 impl Objects {
     /// Whether a param is defined and secure.
     #[must_use]
@@ -66,7 +74,7 @@ impl Objects {
     /// 404; 409 `SecureData corrupted` when a value cannot be opened.
     pub fn params(&self, prefix: &str, id: &str, query: &ParamsQuery) -> Result<JsonMap> {
         let (_, row) = self.params_bearer(prefix, id, "GET")?;
-        Ok(Lookup::new(&self.inner.state).all(prefix, &row, query.aggregate, query.decode, &query.params)?)
+        Ok(Lookup::new(&self.inner.state).get_all(prefix, &row, query.how(), &query.params)?)
     }
 
     /// One param of an object, null when it has none.
@@ -75,9 +83,7 @@ impl Objects {
     /// 404 when the object does not exist; 409 `SecureData corrupted` when the value cannot be opened.
     pub fn param(&self, prefix: &str, id: &str, name: &str, query: &ParamsQuery) -> Result<Value> {
         let (_, row) = self.params_bearer(prefix, id, "GET")?;
-        Ok(Lookup::new(&self.inner.state)
-            .one(prefix, &row, name, query.aggregate, query.decode)?
-            .unwrap_or_default())
+        Ok(Lookup::new(&self.inner.state).get(prefix, &row, name, query.how())?.unwrap_or_default())
     }
 
     /// Replaces all params of an object and publishes `update`. Plain values of secure params are sealed.

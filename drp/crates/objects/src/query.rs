@@ -7,7 +7,7 @@ use crate::{
 };
 use regex::Regex;
 use serde_json::Value;
-use std::cmp::Ordering;
+use std::{borrow::Cow, cmp::Ordering};
 
 /// Most filters in one query.
 const MAX_FILTERS: usize = 200;
@@ -23,6 +23,8 @@ pub struct ListQuery {
     pub decode: bool,
     /// Params by full lookup instead of the object's own.
     pub aggregate: bool,
+    /// Put maps and lists of all sources together; implies `aggregate`.
+    pub compose: bool,
     /// Empty these fields: `Meta`, `Params`.
     pub slim: Vec<String>,
     /// Only these params.
@@ -52,13 +54,14 @@ impl ListQuery {
             match name {
                 "decode" => query.decode = truth(value),
                 "aggregate" => query.aggregate = truth(value),
+                "compose" => query.compose = truth(value),
                 "slim" => query.slim.extend(list()),
                 "params" => query.params.extend(list()),
                 "sort" => query.sort.push(value.to_owned()),
                 "reverse" => query.reverse = truth(value),
                 "offset" => query.offset = bound("Offset", value)?.unwrap_or(0),
                 "limit" => query.limit = bound("Limit", value)?,
-                "compose" | "commented" | "force" | "noproxy" | "expand" | "range-only" | "token" => {}
+                "commented" | "force" | "noproxy" | "expand" | "range-only" | "token" => {}
                 _ if query.filters.len() >= MAX_FILTERS => {
                     return Err(not_acceptable(format!("at most {MAX_FILTERS} filters are taken")).into());
                 }
@@ -70,7 +73,7 @@ impl ListQuery {
 
     /// Whether objects travel exactly as they are stored.
     pub(crate) fn plain(&self) -> bool {
-        !self.decode && !self.aggregate && self.slim.is_empty() && self.params.is_empty()
+        !self.decode && !self.aggregate && !self.compose && self.slim.is_empty() && self.params.is_empty()
     }
 }
 
@@ -179,10 +182,10 @@ impl<T> Test<T> {
     }
 
     /// Tests a value by its order relative to others; `text` serves regular expressions.
-    pub(crate) fn holds(
+    pub(crate) fn holds<'v>(
         &self,
         cmp: impl Fn(&T) -> Option<Ordering>,
-        text: impl FnOnce() -> Option<String>,
+        text: impl FnOnce() -> Option<Cow<'v, str>>,
     ) -> bool {
         use Ordering::{Equal, Greater, Less};
         let is = |other: &T, orders: &[Ordering]| cmp(other).is_some_and(|o| orders.contains(&o));
@@ -230,9 +233,18 @@ pub(crate) fn index_holds(test: &Test<IndexValue>, value: &IndexValue) -> bool {
     test.holds(
         |other| Some(value.cmp(other)),
         || match value {
-            IndexValue::Text(text) => Some(text.to_string()),
-            other => other.unique_text(),
+            IndexValue::Text(text) => Some(Cow::Borrowed(&**text)),
+            other => other.unique_text().map(Cow::Owned),
         },
+    )
+}
+
+/// Whether a JSON value passes. A value that is not there is equal to nothing and outside of everything.
+pub(crate) fn json_holds(test: &Test<Value>, value: Option<&Value>) -> bool {
+    let Some(value) = value else { return matches!(test, Test::Ne(_) | Test::Nin(_) | Test::Except(..)) };
+    test.holds(
+        |other| json_order(value, other),
+        || Some(value.as_str().map_or_else(|| Cow::Owned(value.to_string()), Cow::Borrowed)),
     )
 }
 

@@ -98,6 +98,36 @@ async fn the_order_of_lookup() {
 }
 
 #[tokio::test]
+async fn maps_and_lists_are_put_together_when_asked() {
+    let objects = engine().await;
+    let schema = json!({"type": "object", "default": {"a": "default", "z": "default"}});
+    objects.create(&me(), "params", json!({"Name": "mix", "Schema": schema})).await.unwrap();
+    let far =
+        json!({"Name": "far", "Params": {"mix": {"a": "far", "b": "far", "in": {"x": 1}}, "list": [1, 2]}});
+    objects.create(&me(), "profiles", far).await.unwrap();
+    objects.set_param(&me(), "profiles", "global", "list", json!([2, 3])).await.unwrap();
+    let body = json!({
+        "Name": "m1", "Profiles": ["far"],
+        "Params": {"mix": {"a": "own", "in": {"y": 2}}, "list": [0], "text": "own"},
+    });
+    let id = machine(&objects, body).await;
+    let compose = ParamsQuery { compose: true, ..ParamsQuery::default() };
+    let mix = json!({"a": "own", "b": "far", "in": {"x": 1, "y": 2}});
+    let all = objects.params("machines", &id, &compose).unwrap();
+    assert_eq!(Value::from(all), json!({"mix": mix, "list": [0, 1, 2, 3], "text": "own"}));
+    let mut one = mix.clone();
+    one["z"] = json!("default");
+    assert_eq!(
+        objects.param("machines", &id, "mix", &compose).unwrap(),
+        one,
+        "the default is for single keys"
+    );
+    assert_eq!(objects.param("machines", &id, "none", &compose).unwrap(), Value::Null);
+    let view = drp_objects::ListQuery::parse([("compose", "true"), ("params", "mix")]).unwrap();
+    assert_eq!(objects.view("machines", &id, &view).unwrap().map()["Params"], json!({"mix": mix}));
+}
+
+#[tokio::test]
 async fn profiles_that_contain_each_other_end() {
     let objects = engine().await;
     objects.create(&me(), "profiles", json!({"Name": "a1"})).await.unwrap();

@@ -64,6 +64,7 @@ fn query(call: &Call, prefix: &str, id: &str) -> Result<ParamsQuery, Failure> {
     let query = ParamsQuery {
         aggregate: call.query.is_set("aggregate"),
         decode: call.query.is_set("decode"),
+        compose: call.query.is_set("compose"),
         params: call.query.list("params"),
     };
     if query.decode {
