@@ -107,7 +107,7 @@ fn read_all(store: &dyn Store, state: &State) -> Result<Vec<Bundle>, Fault> {
         state.insert(Arc::new(load(store, Arc::new(kind))?));
     }
     each(store, secure::SPACE, |name, _, value| {
-        if name.contains(':') {
+        if !secure::Keys::is_name(name) {
             state.hide(name.to_owned(), Some(String::from_utf8_lossy(value).into_owned()));
         } else if let Some(key) = secure::stored_key(value) {
             state.keys.insert(name.to_owned(), Arc::new(key));

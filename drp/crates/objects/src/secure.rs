@@ -35,10 +35,16 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Name of an object's key in the secret space. It never holds a colon before the first dash, so that it cannot
-    /// be taken for a hidden value.
+    /// Name of an object's key in the secret space: `<prefix>-<key>`. Dashes of a raw type's name are written as
+    /// tildes: no two objects share a name then, whatever their types and keys are called.
     pub(crate) fn name(prefix: &str, key: &str) -> String {
-        format!("{prefix}-{key}")
+        format!("{}-{key}", prefix.replace('-', "~"))
+    }
+
+    /// Whether an entry of the secret space is the key of an object, and not a hidden value, which has a colon after
+    /// its first word.
+    pub(crate) fn is_name(entry: &str) -> bool {
+        entry.find(['-', ':']).is_some_and(|at| entry[at..].starts_with('-'))
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<Arc<SecretKey>> {

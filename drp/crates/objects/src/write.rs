@@ -206,7 +206,10 @@ impl Inner {
         for (name, value) in params.iter_mut() {
             crate::names::NameRule::Param.check(key, "Param", name, &mut report.fatal);
             let Some(def) = self.state.param(name) else { continue };
-            if before.get(name) == Some(value) && (!def.secure || SecureData::is_sealed(value)) {
+            // What an object holds already was right when it came. It stays when the schema of its Param changes, so
+            // that nobody is kept from changing something else; it is only sealed when its Param has become secure.
+            let kept = before.get(name) == Some(value);
+            if kept && (!def.secure || SecureData::is_sealed(value)) {
                 continue;
             }
             if !def.secure {
@@ -232,7 +235,7 @@ impl Inner {
                 }
                 continue;
             }
-            if let Err(text) = def.check(value) {
+            if let Some(text) = def.check(value).err().filter(|_| !kept) {
                 report.fatal.push(format!("{key}: {}", invalid_value(name, None, &text)));
                 continue;
             }

@@ -98,6 +98,48 @@ async fn the_order_of_lookup() {
 }
 
 #[tokio::test]
+async fn values_stay_when_the_schema_of_their_param_changes() {
+    let objects = engine().await;
+    objects.create(&me(), "params", json!({"Name": "rack", "Schema": {"type": "integer"}})).await.unwrap();
+    let id = machine(&objects, json!({"Name": "m1", "Params": {"rack": 7}})).await;
+    objects
+        .replace(&me(), "params", "rack", json!({"Name": "rack", "Schema": {"type": "string"}}))
+        .await
+        .unwrap();
+    assert_eq!(objects.param("machines", &id, "rack", &ParamsQuery::default()).unwrap(), json!(7));
+    let machine = objects.set_param(&me(), "machines", &id, "other", json!(1)).await;
+    assert_eq!(machine.unwrap(), json!(1), "other changes are not in its way");
+    refused(
+        objects.set_param(&me(), "machines", &id, "rack", json!(8)).await,
+        409,
+        "POST",
+        &["Key 'rack': invalid val '8': (root): Invalid type. Expected: string, given: integer"],
+    );
+    refused(
+        objects
+            .create(
+                &me(),
+                "machines",
+                json!({"Uuid": "00000000-0000-0000-0000-000000000001", "Name": "m2", "Params": {"rack": 7}}),
+            )
+            .await,
+        422,
+        "ValidationError",
+        &[
+            "00000000-0000-0000-0000-000000000001: Key 'rack': invalid val '7': (root): Invalid type. Expected: string, given: integer",
+        ],
+    );
+    refused(
+        objects
+            .create(&me(), "params", json!({"Name": "p/d", "Schema": {"type": "integer", "default": "x"}}))
+            .await,
+        422,
+        "ValidationError",
+        &["p/d: Error in default value: (root): Invalid type. Expected: integer, given: string"],
+    );
+}
+
+#[tokio::test]
 async fn maps_and_lists_are_put_together_when_asked() {
     let objects = engine().await;
     let schema = json!({"type": "object", "default": {"a": "default", "z": "default"}});

@@ -121,3 +121,64 @@ async fn nobody_filters_by_a_secret() {
         assert_eq!(objects.list(&me(), "machines", &query).unwrap().filtered, 0);
     }
 }
+
+/// The secret store has an entry for each object, whatever types and keys are called.
+#[tokio::test]
+async fn keys_are_there_after_a_restart_and_belong_to_one_object() {
+    let store = crate::store("memory:///");
+    let types = json!({"cows": {}, "cows-a": {}, "password": {}}).as_object().unwrap().clone();
+    let all = [("cows", "a-b"), ("cows-a", "b"), ("cows", "x:y"), ("password", "p:q"), ("endpoints", "e:1")];
+    let open = || async {
+        let objects = Objects::open(store.clone(), crate::options()).await.unwrap();
+        objects.register_types(&types).await.unwrap();
+        objects
+    };
+    let objects = open().await;
+    objects
+        .create(&me(), "params", json!({"Name": "pw", "Secure": true, "Schema": {"type": "string"}}))
+        .await
+        .unwrap();
+    for (prefix, key) in all {
+        objects
+            .create(&me(), prefix, json!({"Id": key, "Params": {"pw": format!("{prefix}/{key}")}}))
+            .await
+            .unwrap();
+    }
+    drop(objects);
+    let objects = open().await;
+    for (prefix, key) in all {
+        let opened = objects.param(prefix, key, "pw", &decode()).unwrap();
+        assert_eq!(opened, json!(format!("{prefix}/{key}")));
+        objects.delete(&me(), prefix, key).await.unwrap();
+    }
+    let left: Vec<_> = store.scan("$secrets", &drp_store::Scan::all()).unwrap();
+    let left: Vec<_> = left.iter().map(|r| r.key.as_str()).filter(|k| !k.contains("rocketskates")).collect();
+    assert!(left.iter().all(|k| k.starts_with("pref:")), "keys go with their objects: {left:?}");
+}
+
+#[tokio::test]
+async fn a_param_that_is_secure_no_more_keeps_its_values_sealed() {
+    let (objects, id) = with_param().await;
+    let sealed = objects.set_param(&me(), "machines", &id, "pw", json!(CANARY)).await.unwrap();
+    objects
+        .replace(&me(), "params", "pw", json!({"Name": "pw", "Schema": {"type": "string"}}))
+        .await
+        .unwrap();
+    assert_eq!(objects.param("machines", &id, "pw", &ParamsQuery::default()).unwrap(), sealed);
+    assert_eq!(objects.param("machines", &id, "pw", &decode()).unwrap(), json!(CANARY));
+    // The object takes other changes, and a plain value from now on.
+    objects.set_param(&me(), "machines", &id, "other", json!(1)).await.unwrap();
+    assert_eq!(objects.param("machines", &id, "pw", &decode()).unwrap(), json!(CANARY));
+    objects.set_param(&me(), "machines", &id, "pw", json!("plain")).await.unwrap();
+    assert_eq!(objects.param("machines", &id, "pw", &ParamsQuery::default()).unwrap(), json!("plain"));
+}
+
+#[tokio::test]
+async fn what_becomes_secure_is_sealed_even_when_it_no_longer_fits() {
+    let objects = engine().await;
+    let id = machine(&objects, json!({"Name": "m1", "Params": {"pw": CANARY}})).await;
+    let flipped = json!({"Name": "pw", "Secure": true, "Schema": {"type": "integer"}});
+    objects.create(&me(), "params", flipped).await.unwrap();
+    assert!(!String::from_utf8_lossy(&objects.get("machines", &id).unwrap().json).contains(CANARY));
+    assert_eq!(objects.param("machines", &id, "pw", &decode()).unwrap(), json!(CANARY));
+}
