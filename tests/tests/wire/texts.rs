@@ -44,11 +44,9 @@ fn expected(table: &Table, into: &mut BTreeSet<String>) {
 
 fn strings(value: &Value, into: &mut BTreeSet<String>) {
     match value {
-        Value::String(text) => {
-            // `$re:` would let an expression pass for a text.
-            if !text.starts_with('$') || text.starts_with("${") {
-                into.insert(text.clone());
-            }
+        // `$re:` would let an expression pass for a text.
+        Value::String(text) if !text.starts_with('$') || text.starts_with("${") => {
+            into.insert(text.clone());
         }
         Value::Array(items) => items.iter().for_each(|item| strings(item, into)),
         Value::Object(members) => members.values().for_each(|value| strings(value, into)),
