@@ -1,5 +1,8 @@
 //! The rules of each type beyond its field set (wire-protocol §2.3, §2.4).
 
+mod network;
+mod pool;
+
 use crate::{
     claims::check_claims, index::IndexValue, kind::Kind, memory::Row, names::NameRule, schema::Checker,
     state::State,
@@ -9,8 +12,19 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Types that other objects refer to: when one comes, objects that missed it are judged anew.
-pub(crate) const REFERENCED: [&str; 8] =
-    ["bootenvs", "contexts", "profiles", "roles", "stages", "tasks", "templates", "workflows"];
+pub(crate) const REFERENCED: [&str; 11] = [
+    "bootenvs",
+    "contexts",
+    "pools",
+    "profiles",
+    "roles",
+    "stages",
+    "subnets",
+    "tasks",
+    "templates",
+    "users",
+    "workflows",
+];
 
 /// What is wrong with an object.
 #[derive(Debug, Default)]
@@ -47,7 +61,9 @@ impl Subject<'_> {
     /// Names that must exist, each at most once when they are profiles.
     fn references(&self, field: &str, word: &str, prefix: &str, report: &mut Report) {
         for (at, name) in self.texts(field).enumerate() {
-            if !self.state.exists(prefix, name) {
+            if !NameRule::Name.admits(name) {
+                report.fatal.push(format!("{}: Invalid {word} `{name}`", self.key));
+            } else if !self.state.exists(prefix, name) {
                 report.dangling.push(format!("{}: {word} {name} (at {at}) does not exist", self.key));
             }
         }
@@ -71,14 +87,16 @@ impl Subject<'_> {
             "profiles" => {
                 self.distinct("Profiles", "profile", report);
                 self.references("Profiles", "Profile", "profiles", report);
-                if self.texts("Profiles").any(|p| p == self.key) {
-                    report.fatal.push(format!("{}: Profile {} contains itself", self.key, self.key));
+                if let Some(way) = self.nested_in_itself() {
+                    report.fatal.push(format!("{}: Profile {} contains itself: {way}", self.key, self.key));
                 }
             }
             "plugins" => NameRule::Name.check(self.key, "Provider", self.text("Provider"), &mut report.fatal),
             "tasks" => {
                 self.templates(report);
                 self.references("Prerequisites", "Task", "tasks", report);
+                self.references("ExtraRoles", "Role", "roles", report);
+                self.claims("ExtraClaims", report);
             }
             "stages" => {
                 self.templates(report);
@@ -88,13 +106,16 @@ impl Subject<'_> {
                 self.boot_env(report);
             }
             "workflows" => self.references("Stages", "Stage", "stages", report),
-            "bootenvs" => self.templates(report),
-            "roles" => {
-                let claims = self.object.get("Claims").cloned().unwrap_or_default();
-                let claims: Vec<drp_protocol::Claim> = serde_json::from_value(claims).unwrap_or_default();
-                check_claims(&claims, &self.state.raw_types(), &mut report.fatal);
+            "bootenvs" => {
+                self.templates(report);
+                self.operating_system(report);
             }
+            "roles" => self.claims("Claims", report),
             "users" => self.references("Roles", "Role", "roles", report),
+            "subnets" => self.subnet(report),
+            "leases" => self.lease(report),
+            "reservations" => self.reservation(report),
+            "pools" => self.pool(report),
             "jobs" => {
                 let fits = |field: &str, words: &[&str]| words.contains(&self.text(field));
                 if !fits("State", &["created", "running", "incomplete", "failed", "finished"]) {
@@ -112,15 +133,55 @@ impl Subject<'_> {
         }
     }
 
+    fn claims(&self, field: &str, report: &mut Report) {
+        let claims = self.object.get(field).cloned().unwrap_or_default();
+        let claims: Vec<drp_protocol::Claim> = serde_json::from_value(claims).unwrap_or_default();
+        check_claims(&claims, &self.state.raw_types(), &mut report.fatal);
+    }
+
+    /// The way from a profile back to itself, when there is one.
+    fn nested_in_itself(&self) -> Option<String> {
+        let mut met = BTreeSet::new();
+        let mut ways: Vec<Vec<String>> = self.texts("Profiles").map(|name| vec![name.to_owned()]).collect();
+        while let Some(way) = ways.pop() {
+            let Some(name) = way.last() else { continue };
+            if name == self.key {
+                return Some(format!("{} -> {}", self.key, way.join(" -> ")));
+            }
+            if !met.insert(name.clone()) {
+                continue;
+            }
+            let map = self.state.row("profiles", name).map(|row| row.map()).unwrap_or_default();
+            for nested in map.get("Profiles").and_then(Value::as_array).into_iter().flatten() {
+                ways.extend(nested.as_str().map(|n| way.iter().cloned().chain([n.to_owned()]).collect()));
+            }
+        }
+        None
+    }
+
+    /// Architectures by their canonical names, loaders by `<architecture>-<firmware>`.
+    fn operating_system(&self, report: &mut Report) {
+        let keys = |value: Option<&Value>| -> Vec<String> {
+            value.and_then(Value::as_object).map(|map| map.keys().cloned().collect()).unwrap_or_default()
+        };
+        for arch in keys(self.object.get("OS").and_then(|os| os.get("SupportedArchitectures"))) {
+            report.fatal.extend(canonical_arch(&arch).err());
+        }
+        for loader in keys(self.object.get("Loaders")) {
+            if !loader
+                .split_once('-')
+                .is_some_and(|(arch, firmware)| !arch.is_empty() && !firmware.is_empty())
+            {
+                report.fatal.push(format!("{}: Loader {loader} is not named as amd64-uefi is", self.key));
+            }
+        }
+    }
+
     fn machine(&self, report: &mut Report) {
         if uuid::Uuid::parse_str(self.key).is_err() {
             report.fatal.push(format!("{}: Invalid Uuid `{}`", self.key, self.key));
         }
         NameRule::Machine.check(self.key, "Name", self.text("Name"), &mut report.fatal);
-        let address = self.text("Address");
-        if !address.is_empty() && address.parse::<std::net::IpAddr>().is_err() {
-            report.fatal.push(format!("{}: Invalid Address `{address}`", self.key));
-        }
         for mac in self.texts("HardwareAddrs") {
             let parts: Vec<&str> = mac.split([':', '-']).collect();
             let fits = |p: &&str| p.len() == 2 && p.bytes().all(|b| b.is_ascii_hexdigit());
@@ -128,9 +189,8 @@ impl Subject<'_> {
                 report.fatal.push(format!("{}: Invalid Hardware Address `{mac}`", self.key));
             }
         }
-        if let Err(text) = canonical_arch(self.text("Arch")) {
-            report.fatal.push(text);
-        }
+        report.fatal.extend(canonical_arch(self.text("Arch")).err());
+        self.in_pool(report);
         self.distinct("Profiles", "profile", report);
         self.references("Profiles", "Profile", "profiles", report);
         self.task_list(report);
@@ -215,6 +275,9 @@ impl Subject<'_> {
             if !seen.insert(name.clone()) {
                 report.fatal.push(format!("{}: Duplicate template name {name}", self.key));
             }
+            if template.get("Meta").and_then(|m| m.get("OS")).is_some() {
+                with_os += 1;
+            }
             if !field(template, "Link").is_empty() {
                 continue;
             }
@@ -224,9 +287,6 @@ impl Subject<'_> {
                 report.fatal.push(format!("{}: Template {name} has {which} of ID and Contents", self.key));
             } else if !id.is_empty() && !self.state.exists("templates", &id) {
                 report.dangling.push(format!("{}: Template {id} does not exist", self.key));
-            }
-            if template.get("Meta").and_then(|m| m.get("OS")).is_some() {
-                with_os += 1;
             }
         }
         if self.prefix == "tasks" && with_os != 0 && with_os != templates.len() {

@@ -13,10 +13,13 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 /// Through the model's type and back: names in any case become exact, unknown fields go, empties are filled.
-fn typed<T: DeserializeOwned + Serialize>(_prefix: &str, object: JsonMap) -> Result<JsonMap, String> {
+fn typed<T: DeserializeOwned + Serialize>(prefix: &str, object: JsonMap) -> Result<JsonMap, String> {
     let model: T = serde_json::from_value(Value::Object(object)).map_err(|e| crate::json_error(&e))?;
     match serde_json::to_value(model) {
-        Ok(Value::Object(map)) => Ok(map),
+        Ok(Value::Object(mut map)) => {
+            crate::fields::settle(prefix, &mut map)?;
+            Ok(map)
+        }
         Ok(_) => Err("not an object".to_owned()),
         Err(e) => Err(e.to_string()),
     }

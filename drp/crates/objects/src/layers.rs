@@ -5,7 +5,6 @@ use crate::{
     checks::{Report, Subject},
     events::Happening,
     fault::Fault,
-    index::IndexValue,
     kept,
     memory::Row,
     secure,
@@ -178,7 +177,7 @@ impl Objects {
         }
         drop(still);
         self.seal_flipped(&secure_here).await?;
-        self.reconsider(lost).await?;
+        self.reconsider_layer(&name, lost).await?;
         Ok(summary)
     }
 
@@ -383,35 +382,11 @@ impl Objects {
     fn tables(&self) -> Vec<Arc<crate::memory::Table>> {
         self.inner.state.tables.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
-
-    /// Judges anew the writable objects whose references may have come with a layer, or, with `lost`, gone.
-    pub(crate) async fn reconsider(&self, lost: bool) -> Result<()> {
-        for prefix in ["tasks", "stages", "workflows", "profiles", "bootenvs", "users", "machines"] {
-            let Some(table) = self.inner.state.table(prefix) else { continue };
-            for row in table.snapshot() {
-                let available = table.kind.index("Available").and_then(|at| row.index.get(at));
-                if row.layer.is_some() || (!lost && available == Some(&IndexValue::Bool(true))) {
-                    continue;
-                }
-                let object = row.map();
-                let mut report = Report::default();
-                Subject { state: &self.inner.state, prefix, key: &row.key, object: &object }
-                    .examine(&mut report);
-                let errors: Value = report.dangling.iter().map(String::as_str).collect();
-                if object.get("Errors") != Some(&errors)
-                    && let Err(error) = self.rewrite(prefix, &row.key).await
-                {
-                    tracing::warn!(object = %row.key, prefix, %error, "could not judge an object anew");
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Objects of layers are not in the store, so their revision is a digest of their text; the highest bit keeps it apart
 /// from those of stored objects.
-fn revision_of(json: &[u8]) -> u64 {
+pub(crate) fn revision_of(json: &[u8]) -> u64 {
     let mut hasher = std::hash::DefaultHasher::new();
     json.hash(&mut hasher);
     hasher.finish() | 1 << 63

@@ -45,10 +45,27 @@ pub(crate) fn complete(
         set(object, "CurrentTask", json!(if idle { 0 } else { -1 }));
         set(object, "WorkflowComplete", Value::Bool(idle));
     }
+    let flags = feature_flags(inner, object);
     if let Some(Value::Object(meta)) = object.get_mut("Meta") {
-        meta.entry("feature-flags").or_insert_with(|| "change-stage-v2".into());
+        meta.insert("feature-flags".to_owned(), flags.into());
     }
     Ok(())
+}
+
+/// What every machine can do, and what its stage and its boot environment add.
+fn feature_flags(inner: &Inner, object: &JsonMap) -> String {
+    let mut flags = vec!["change-stage-v2".to_owned()];
+    for (field, prefix) in [("Stage", "stages"), ("BootEnv", "bootenvs")] {
+        let name = object.get(field).and_then(Value::as_str).unwrap_or_default();
+        let meta = inner.state.row(prefix, name).map(|row| row.meta()).unwrap_or_default();
+        let theirs = meta.get("feature-flags").and_then(Value::as_str).unwrap_or_default();
+        for flag in theirs.split(',').map(str::trim).filter(|flag| !flag.is_empty()) {
+            if !flags.iter().any(|known| known == flag) {
+                flags.push(flag.to_owned());
+            }
+        }
+    }
+    flags.join(",")
 }
 
 /// A stage that wants a boot environment decides it.

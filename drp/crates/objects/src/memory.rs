@@ -163,6 +163,12 @@ impl Table {
             let key = data.unique.get(&(at, value))?;
             return data.rows.get(key).cloned();
         }
+        // Leases and reservations also go by their address.
+        if self.kind.key_of == crate::kind::KeyOf::Ipv4Hex
+            && let Ok(ip) = id.parse::<std::net::Ipv4Addr>()
+        {
+            return data.rows.get(format!("{:08X}", u32::from(ip)).as_str()).cloned();
+        }
         // UUIDs are stored in lower case.
         let lower = id.to_ascii_lowercase();
         if lower != id && self.kind.key_of == crate::kind::KeyOf::Uuid {
@@ -237,6 +243,16 @@ impl Table {
         list.insert(at, Under { rank, row: Arc::clone(&row) });
         let key = Arc::clone(&row.key);
         data.refresh(&self.kind, &key);
+    }
+
+    /// Puts another form of an object of a content layer in its place.
+    pub(crate) fn replace_under(&self, row: Arc<Row>) {
+        let mut data = self.write();
+        let place =
+            data.under.get_mut(&row.key).and_then(|l| l.iter_mut().find(|u| u.row.layer == row.layer));
+        let Some(place) = place else { return };
+        place.row = Arc::clone(&row);
+        data.refresh(&self.kind, &row.key);
     }
 
     /// Removes all objects of a content layer and gives their keys.

@@ -260,8 +260,12 @@ impl Objects {
             }
         }
         let prepared = self.inner.prepare(&table, &key, object, Some(&row), verb)?;
-        let changed = self.inner.commit(who, &table, prepared, Some(row), verb, turn).await?;
+        let changed = self.inner.commit(who, &table, prepared, Some(Arc::clone(&row)), verb, turn).await?;
         self.after_param_change(prefix, &changed.key).await?;
+        // Machines and stages ask more of a boot environment than to be there.
+        if prefix == "bootenvs" && table.get(&key).is_none_or(|new| new.index != row.index) {
+            self.reconsider_users_of(prefix, &key).await?;
+        }
         Ok(changed)
     }
 
@@ -295,6 +299,7 @@ impl Objects {
         }
         let gone = row.fetched();
         self.inner.erase(who, &table, row, turn).await?;
+        self.reconsider_users_of(prefix, &gone.key).await?;
         Ok(gone)
     }
 

@@ -11,6 +11,7 @@ mod lists;
 mod params;
 mod prefs;
 mod raw;
+mod references;
 mod secure;
 
 use drp_objects::{FirstUser, Objects, Options, Principal};

@@ -172,12 +172,12 @@ async fn maps_and_lists_are_put_together_when_asked() {
 #[tokio::test]
 async fn profiles_that_contain_each_other_end() {
     let objects = engine().await;
-    objects.create(&me(), "profiles", json!({"Name": "a1"})).await.unwrap();
-    objects
-        .create(&me(), "profiles", json!({"Name": "b1", "Profiles": ["a1"], "Params": {"x1": 1}}))
-        .await
-        .unwrap();
-    objects.replace(&me(), "profiles", "a1", json!({"Name": "a1", "Profiles": ["b1"]})).await.unwrap();
+    // Only within one bundle: other writes of such profiles are refused.
+    let bundle = json!({"meta": {"Name": "round"}, "sections": {"profiles": {
+        "a1": {"Profiles": ["b1"]}, "b1": {"Profiles": ["a1"], "Params": {"x1": 1}},
+    }}});
+    let bundle = serde_json::from_value(bundle).unwrap();
+    objects.put_layer(bundle, drp_objects::LayerKind::Dynamic, false).await.unwrap();
     let id = machine(&objects, json!({"Name": "m1", "Profiles": ["a1"]})).await;
     assert_eq!(objects.param("machines", &id, "x1", &aggregate()).unwrap(), json!(1));
     assert_eq!(objects.param("machines", &id, "x2", &aggregate()).unwrap(), Value::Null);
