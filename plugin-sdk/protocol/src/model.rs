@@ -87,6 +87,7 @@ macro_rules! model {
     (@emit [$($m:tt)*] $Name:ident { $($(#[$fm:meta])* $field:ident : $ty:ty = $json:literal),* $(,)? }) => {
         $($m)*
         #[derive(Clone, Default, PartialEq, serde::Serialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         pub struct $Name {
             $($(#[$fm])* #[serde(rename = $json)] pub $field: $ty,)*
         }

@@ -7,7 +7,8 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 /// An RFC 3339 timestamp with up to nine fractional digits; the zero value is `0001-01-01T00:00:00Z`
 /// (wire-protocol §2.1).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Time(String);
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Time(#[cfg_attr(feature = "schema", schemars(extend("format" = "date-time")))] String);
 
 impl Time {
     /// The present moment in UTC.
