@@ -14,6 +14,7 @@ mod limits;
 mod listen;
 mod logging;
 mod logins;
+mod openapi;
 mod providers;
 mod restore;
 mod routes;

@@ -144,6 +144,8 @@ async fn answer(app: Arc<App>, request: Request, local: Option<Peer>, id: Arc<st
         },
     };
     started(&app, &who, &rest).await?;
+    let words: Vec<&str> = rest.iter().map(String::as_str).collect();
+    let found = routes::find(&app, &words);
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
     let reached = parts.extensions.get::<LocalAddr>().map(|address| address.0.ip());
     let safe = matches!(parts.method, Method::GET | Method::HEAD);
@@ -159,7 +161,7 @@ async fn answer(app: Arc<App>, request: Request, local: Option<Peer>, id: Arc<st
         local: local.is_some(),
         id,
     };
-    let routed = AssertUnwindSafe(routes::route(call, rest)).catch_unwind();
+    let routed = AssertUnwindSafe(routes::route(call, found)).catch_unwind();
     if safe {
         return routed.await.unwrap_or_else(|panic| Err(panicked(&*panic)));
     }

@@ -1,0 +1,18 @@
+//! The entries of the table, by area. How to add one: the top of `routes/table.rs`.
+
+mod content;
+mod daemon;
+mod objects;
+mod people;
+
+use super::table::Table;
+use std::sync::OnceLock;
+
+/// The one table. Order matters: routes with words of their own come before those of objects.
+pub(crate) fn table() -> &'static Table {
+    static TABLE: OnceLock<Table> = OnceLock::new();
+    TABLE.get_or_init(|| {
+        let areas = [daemon::routes(), content::routes(), people::routes(), objects::routes()];
+        Table { routes: areas.into_iter().flatten().collect() }
+    })
+}
