@@ -21,6 +21,8 @@ pub(crate) fn document(table: &Table) -> Value {
             .into_generator(),
         samples: samples(),
         paths: BTreeMap::new(),
+        parameters: BTreeMap::new(),
+        headers: BTreeMap::new(),
         examples: Vec::new(),
         inputs: BTreeSet::new(),
         tags: Vec::new(),
@@ -36,6 +38,8 @@ struct Writer {
     generator: SchemaGenerator,
     samples: Vec<Sample>,
     paths: BTreeMap<String, Map<String, Value>>,
+    parameters: BTreeMap<String, Value>,
+    headers: BTreeMap<String, Value>,
     /// Where the example is (path, method, place), and what orders it.
     examples: Vec<(Order, String, &'static str, Value)>,
     /// Models that are sent by clients.
@@ -83,7 +87,7 @@ impl Writer {
             }
             let described = self.operation(route, operation, tag, sample);
             let item = self.paths.entry(path.to_owned()).or_default();
-            if operation.method == "get" {
+            if operation.method == "get" && operation.head {
                 item.insert("head".to_owned(), head(&described));
             }
             item.insert(operation.method.to_owned(), described);
@@ -118,21 +122,16 @@ impl Writer {
         }
     }
 
-    fn operation(
-        &mut self,
-        route: &Route,
-        operation: &Operation,
-        tag: &str,
-        sample: Option<usize>,
-    ) -> Value {
+    fn operation(&mut self, route: &Route, operation: &Operation, tag: &str, sample: Option<usize>) -> Value {
         let id = match sample {
             Some(index) => format!("{}_{}", self.samples[index].prefix, operation.id),
             None if route.spelled => format!("raw_{}", operation.id),
             None => operation.id.to_owned(),
         };
         let open = matches!(route.serve, Serve::Open(_));
-        let mut parameters: Vec<Value> = route.parts.iter().filter_map(|part| self.in_path(*part, route, sample)).collect();
-        parameters.extend(operation.parameters.iter().map(in_query));
+        let mut parameters: Vec<Value> =
+            route.parts.iter().filter_map(|part| self.in_path(*part, route, sample)).collect();
+        parameters.extend(operation.parameters.iter().map(|parameter| self.parameter(parameter)));
         parameters.push(json!({"$ref": "#/components/parameters/RequestId"}));
         let mut answers = Map::new();
         for (status, shape) in &operation.answers {
@@ -141,7 +140,8 @@ impl Writer {
         for status in statuses(route, operation, open) {
             let known = answers.contains_key(&status.to_string());
             if !known {
-                answers.insert(status.to_string(), json!({"$ref": format!("#/components/responses/E{status}")}));
+                answers
+                    .insert(status.to_string(), json!({"$ref": format!("#/components/responses/E{status}")}));
             }
         }
         let mut out = json!({
@@ -191,6 +191,19 @@ impl Writer {
         Some(json!({"name": name, "in": "path", "required": true, "description": about, "schema": schema}))
     }
 
+    /// A parameter in the query string or a header, which operations share when it means the same.
+    fn parameter(&mut self, parameter: &Parameter) -> Value {
+        let Parameter { place, name, about, schema } = parameter;
+        let described = json!({"name": name, "in": place, "description": about, "schema": schema});
+        let mut key = name.replace('-', "");
+        while self.parameters.get(&key).is_some_and(|known| *known != described) {
+            key.push('_');
+        }
+        let link = json!({"$ref": format!("#/components/parameters/{key}")});
+        self.parameters.insert(key, described);
+        link
+    }
+
     fn schema(&mut self, shape: Shape, sample: Option<usize>) -> Value {
         let raw: super::operation::Make = super::types::raw;
         let make = sample.map_or(raw, |index| self.samples[index].schema);
@@ -198,8 +211,8 @@ impl Writer {
             Shape::Json(make) => make(&mut self.generator).to_value(),
             Shape::Object => make(&mut self.generator).to_value(),
             Shape::Objects => json!({"type": "array", "items": make(&mut self.generator).to_value()}),
-            Shape::Octets | Shape::Text(_) => json!({"type": "string"}),
-            Shape::Anything | Shape::Nothing => json!({}),
+            Shape::Text(_) => json!({"type": "string"}),
+            Shape::Octets | Shape::Anything | Shape::Nothing => json!({}),
         }
     }
 
@@ -209,16 +222,21 @@ impl Writer {
         for (name, about) in &operation.headers {
             let number = name.starts_with("X-DRP-LIST");
             let kind = if number { "integer" } else { "string" };
-            headers.insert((*name).to_owned(), json!({"description": about, "schema": {"type": kind}}));
+            let described = json!({"description": about, "schema": {"type": kind}});
+            let mut key = name.replace('-', "");
+            while self.headers.get(&key).is_some_and(|known| *known != described) {
+                key.push('_');
+            }
+            headers.insert((*name).to_owned(), json!({"$ref": format!("#/components/headers/{key}")}));
+            self.headers.insert(key, described);
         }
         let mut out = json!({"description": reason(status), "headers": headers});
         let schema = self.schema(shape, sample);
         let kind = match shape {
             Shape::Nothing => return out,
             Shape::Json(_) | Shape::Object | Shape::Objects => "application/json",
-            Shape::Octets => "application/octet-stream",
             Shape::Text(kind) => kind,
-            Shape::Anything => "*/*",
+            Shape::Octets | Shape::Anything => "*/*",
         };
         out["content"] = json!({kind: {"schema": schema}});
         out
@@ -273,7 +291,9 @@ impl Writer {
             done.insert(name);
         }
         self.examples.sort_by_key(|(order, ..)| *order);
-        for (step, (_, path, method, mut example)) in std::mem::take(&mut self.examples).into_iter().enumerate() {
+        for (step, (_, path, method, mut example)) in
+            std::mem::take(&mut self.examples).into_iter().enumerate()
+        {
             example["step"] = step.into();
             if let Some(operation) = self.paths.get_mut(&path).and_then(|item| item.get_mut(method)) {
                 match operation.get_mut("x-examples").and_then(Value::as_array_mut) {
@@ -282,6 +302,13 @@ impl Writer {
                 }
             }
         }
+        let id = "Names the request in logs and in the answer; made when absent or unfit";
+        let pattern = "^[A-Za-z0-9._:/+=@-]{1,128}$";
+        self.parameters.insert("RequestId".to_owned(), json!({
+            "name": "X-Request-Id", "in": "header", "description": id, "schema": {"type": "string", "pattern": pattern},
+        }));
+        let id = "Names the request in the log lines of the daemon and its plugins";
+        self.headers.insert("RequestId".to_owned(), json!({"description": id, "schema": {"type": "string"}}));
         let tags: Vec<Value> = self.tags.iter().map(|name| json!({"name": name})).collect();
         json!({
             "openapi": "3.1.0",
@@ -299,15 +326,8 @@ impl Writer {
             "components": {
                 "schemas": schemas,
                 "responses": errors(error),
-                "parameters": {"RequestId": {
-                    "name": "X-Request-Id", "in": "header",
-                    "description": "Names the request in logs and in the answer; made when absent or unfit",
-                    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:/+=@-]{1,128}$"},
-                }},
-                "headers": {"RequestId": {
-                    "description": "Names the request in the daemon's and the plugin's log lines",
-                    "schema": {"type": "string"},
-                }},
+                "parameters": self.parameters,
+                "headers": self.headers,
                 "securitySchemes": {
                     "basic": {"type": "http", "scheme": "basic"},
                     "bearer": {"type": "http", "scheme": "bearer", "description": "A token of GET `/users/<name>/token`"},
@@ -337,12 +357,6 @@ fn full_path(route: &Route, prefix: Option<&str>) -> String {
         }
     }
     if path.is_empty() { "/".to_owned() } else { path }
-}
-
-fn in_query(parameter: &Parameter) -> Value {
-    json!({
-        "name": parameter.name, "in": parameter.place, "description": parameter.about, "schema": parameter.schema,
-    })
 }
 
 /// The statuses of errors: those of every operation of the kind, and its own.
@@ -375,8 +389,8 @@ fn head(get: &Value) -> Value {
         for (status, answer) in answers.iter_mut() {
             if let Some(map) = answer.as_object_mut() {
                 map.remove("content");
-                if map.remove("$ref").is_some() {
-                    map.insert("description".to_owned(), reason(status.parse().unwrap_or(500)).into());
+                if map.contains_key("$ref") {
+                    map.insert("$ref".to_owned(), format!("#/components/responses/H{status}").into());
                 }
             }
         }
@@ -399,7 +413,8 @@ fn shown(example: &Example, route: &Route, sample: Option<&Sample>) -> Value {
         (Sent::Nothing | Sent::Of(_), _) => {}
     }
     if !example.headers.is_empty() {
-        out["headers"] = example.headers.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect();
+        out["headers"] =
+            example.headers.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect();
     }
     if !example.answer.is_null() {
         out["answer"] = example.answer.clone();
@@ -413,7 +428,9 @@ fn shown(example: &Example, route: &Route, sample: Option<&Sample>) -> Value {
 /// The answers that operations share.
 fn errors(error: &Value) -> Value {
     let mut all = Map::new();
-    for status in [304, 400, 401, 403, 404, 405, 406, 409, 413, 415, 416, 422, 426, 429, 500, 501, 502, 503, 504, 507] {
+    for status in
+        [304, 400, 401, 403, 404, 405, 406, 409, 413, 415, 416, 422, 426, 429, 500, 501, 502, 503, 504, 507]
+    {
         let mut answer = json!({
             "description": reason(status),
             "headers": {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}},
@@ -428,7 +445,12 @@ fn errors(error: &Value) -> Value {
             answer["headers"]["Retry-After"] =
                 json!({"description": "Try again after so many seconds", "schema": {"type": "integer"}});
         }
+        let mut bare = answer.clone();
+        if let Some(map) = bare.as_object_mut() {
+            map.remove("content");
+        }
         all.insert(format!("E{status}"), answer);
+        all.insert(format!("H{status}"), bare);
     }
     Value::Object(all)
 }

@@ -5,11 +5,10 @@ mod operation;
 mod types;
 
 pub(crate) use document::document;
-pub(crate) use types::Sample;
 pub(crate) use operation::{
-    any, view_query,
-    Operation, Shape, eg, header, list_query, op, params_query, switch, text, ttl,
+    Operation, Shape, any, eg, header, list_query, op, params_query, switch, text, ttl, view_query,
 };
+pub(crate) use types::Sample;
 
 #[cfg(test)]
 mod tests;

@@ -44,6 +44,8 @@ pub(crate) struct Operation {
     pub(crate) notes: &'static str,
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) body: Option<Shape>,
+    /// HEAD is served too.
+    pub(crate) head: bool,
     /// The body may be left out.
     pub(crate) optional_body: bool,
     pub(crate) answers: Vec<(u16, Shape)>,
@@ -61,6 +63,7 @@ pub(crate) fn op(id: &'static str, summary: &'static str) -> Operation {
         notes: "",
         parameters: Vec::new(),
         body: None,
+        head: true,
         optional_body: false,
         answers: Vec::new(),
         fails: Vec::new(),
@@ -100,6 +103,12 @@ impl Operation {
     /// No body at all is fine too.
     pub(crate) fn body_is_optional(mut self) -> Self {
         self.optional_body = true;
+        self
+    }
+
+    /// HEAD is not served.
+    pub(crate) fn no_head(mut self) -> Self {
+        self.head = false;
         self
     }
 

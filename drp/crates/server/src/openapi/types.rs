@@ -81,7 +81,7 @@ pub(crate) fn samples() -> Vec<Sample> {
         sample!("plugins", "example-plugin", of::<Plugin>, true,
             {"Name": "example-plugin", "Provider": "incrementer"}),
         sample!("machines", MACHINE, of::<Machine>, true, {"Uuid": MACHINE, "Name": "example-machine"}),
-        sample!("jobs", JOB, of::<Job>, false, {"Uuid": JOB}),
+        sample!("jobs", JOB, of::<Job>, false, {"Uuid": JOB, "State": "created"}),
         sample!("subnets", "example-subnet", of::<Subnet>, false,
             {"Name": "example-subnet", "Subnet": "192.0.2.1/24", "ActiveStart": "192.0.2.10",
              "ActiveEnd": "192.0.2.99", "ActiveLeaseTime": 60, "ReservedLeaseTime": 7200,

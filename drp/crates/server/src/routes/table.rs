@@ -12,7 +12,8 @@
 //! ```
 //!
 //! * Templates are below `/api/v3`: `{name}` is one segment, `{name*}` one or more. The first that fits wins; the routes
-//!   of objects (`/{type}…`) come last. A method that is not listed is answered 405; HEAD comes with GET.
+//!   of objects (`/{type}…`) come last. A method that is not listed is answered 405; HEAD comes with GET, but
+//!   for `.no_head()`.
 //! * `at` holds what the template's braces took, in order: `at.one(0)`, `at.all()`.
 //! * 401, 403, 429, 500 and 503 are documented of themselves; so are 404 where the template has braces and 400, 413 with
 //!   a JSON body. Everything else a handler can answer stands in `gives…` and `fails`.
@@ -197,7 +198,10 @@ impl Route {
     /// HEAD comes with GET.
     fn takes(&self, method: &http::Method) -> bool {
         let has = |name: &str| self.operations.iter().any(|op| op.method.eq_ignore_ascii_case(name));
-        self.any_method || has(method.as_str()) || (*method == http::Method::HEAD && has("get"))
+        self.any_method
+            || has(method.as_str())
+            || (*method == http::Method::HEAD
+                && self.operations.iter().any(|op| op.method == "get" && op.head))
     }
 
     /// What the template takes of a path, when it fits.
@@ -236,7 +240,8 @@ impl Table {
 
     /// Whether a method goes through to the route's handler.
     pub(crate) fn takes(&self, route: &Route, method: &http::Method) -> bool {
-        let documented = route.same_as.and_then(|same| self.routes.iter().find(|other| other.template == same));
+        let documented =
+            route.same_as.and_then(|same| self.routes.iter().find(|other| other.template == same));
         documented.unwrap_or(route).takes(method)
     }
 

@@ -93,24 +93,30 @@ fn providers() -> Vec<Route> {
                     .example(eg("/plugin_providers/none").expect(404)),
             )
             .post(
-                op("plugin_providers_upload", "Uploads the executable of a plugin provider and starts its plugins")
-                    .query(switch("replaceWritable", "Drop writable objects that its content replaces"))
-                    .takes_shape(Shape::Octets)
-                    .gives::<PluginProviderUploadInfo>(201)
-                    .fails(&[409])
-                    .example(eg("/plugin_providers/example-provider").bytes("this does not run\n").expect(400)),
+                op(
+                    "plugin_providers_upload",
+                    "Uploads the executable of a plugin provider and starts its plugins",
+                )
+                .query(switch("replaceWritable", "Drop writable objects that its content replaces"))
+                .takes_shape(Shape::Octets)
+                .gives::<PluginProviderUploadInfo>(201)
+                .fails(&[409])
+                .example(eg("/plugin_providers/example-provider").bytes("this does not run\n").expect(400)),
             )
             .delete(
                 op("plugin_providers_destroy", "Removes a plugin provider and stops its plugins")
                     .gives_shape(204, Shape::Nothing)
                     .example(eg("/plugin_providers/example-provider").expect(204).last()),
             ),
-        Route::new("/plugin_providers/{name}/binary", to!(call, at => plugin_providers::route(call, &[at.one(0), "binary"])))
-            .tag("plugin providers")
-            .get(
-                ranged(op("plugin_providers_binary", "The executable of a plugin provider"))
-                    .example(eg("/plugin_providers/incrementer/binary").with("Range", "bytes=0-3").expect(206)),
-            ),
+        Route::new(
+            "/plugin_providers/{name}/binary",
+            to!(call, at => plugin_providers::route(call, &[at.one(0), "binary"])),
+        )
+        .tag("plugin providers")
+        .get(
+            ranged(op("plugin_providers_binary", "The executable of a plugin provider"))
+                .example(eg("/plugin_providers/incrementer/binary").with("Range", "bytes=0-3").expect(206)),
+        ),
     ]
 }
 

@@ -41,9 +41,9 @@ fn open() -> Vec<Route> {
                 .example(eg("/readyz").answer(json!({"ready": true}))),
         ),
         Route::open("/openapi.json", web::openapi).get(
-            op("openapi", "This document").gives_shape(200, Shape::Json(any)).example(
-                eg("/openapi.json").answer(json!({"openapi": "3.1.0"})),
-            ),
+            op("openapi", "This document")
+                .gives_shape(200, Shape::Json(any))
+                .example(eg("/openapi.json").answer(json!({"openapi": "3.1.0"}))),
         ),
         Route::open("/api/v3/openapi.json", web::openapi).get(
             op("openapi_below_api", "This document")
@@ -118,6 +118,7 @@ fn socket(template: &'static str, id: &'static str) -> Route {
     route.get(
         op(id, "Events over a WebSocket")
             .notes("Text frames `register <type>.<action>.<key>` and `deregister …`, one acknowledgement each; then one event a frame.")
+            .no_head()
             .query(header("Upgrade", "`websocket`"))
             .gives_shape(101, Shape::Nothing)
             .fails(&[400, 426])
@@ -128,20 +129,26 @@ fn socket(template: &'static str, id: &'static str) -> Route {
 fn process() -> Vec<Route> {
     let copy = |id| {
         op(id, "A copy of the store, secrets included; for the local socket, or the claims `* * *`")
+            .no_head()
             .gives_shape(200, Shape::Octets)
             .header("X-DRP-Objects", "How many objects it holds")
     };
     vec![
         Route::new("/system/status", to!(call, _ => system::route(call, &["status"]))).tag("system").get(
-            op("system_status", "The state of the process and its plugins; for the local socket, or the claims `* * *`")
-                .gives_shape(200, Shape::Json(any))
-                .example(eg("/system/status").answer(json!({"State": "ready"}))),
+            op(
+                "system_status",
+                "The state of the process and its plugins; for the local socket, or the claims `* * *`",
+            )
+            .gives_shape(200, Shape::Json(any))
+            .example(eg("/system/status").answer(json!({"State": "ready"}))),
         ),
-        Route::new("/system/shutdown", to!(call, _ => system::route(call, &["shutdown"]))).tag("system").post(
-            op("system_shutdown", "Stops the daemon; over the local socket only")
-                .gives_shape(202, Shape::Json(any))
-                .example(eg("/system/shutdown").expect(403)),
-        ),
+        Route::new("/system/shutdown", to!(call, _ => system::route(call, &["shutdown"])))
+            .tag("system")
+            .post(
+                op("system_shutdown", "Stops the daemon; over the local socket only")
+                    .gives_shape(202, Shape::Json(any))
+                    .example(eg("/system/shutdown").expect(403)),
+            ),
         Route::new("/backup", to!(call, _ => backup::route(call)))
             .tag("system")
             .get(copy("backup").example(eg("/backup"))),

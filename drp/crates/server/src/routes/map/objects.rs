@@ -80,7 +80,7 @@ fn preferences() -> Vec<Route> {
             .get(
                 one(op("preferences_show", "Shows a preference as an object"))
                     .gives::<drp_protocol::Pref>(200)
-                    .example(eg("/preferences/defaultStage").answer(json!({"Name": "defaultStage"}))),
+                    .example(eg("/preferences/knownTokenTimeout").answer(json!({"Val": "7200"}))),
             ),
     ]
 }
@@ -264,11 +264,9 @@ fn every_type() -> Vec<Route> {
 /// Actions of plugins (wire-protocol §3.8): the same operations at three kinds of paths.
 fn actions() -> Vec<Route> {
     let plugin = || text("plugin", "Only of this plugin");
-    let list = move |id, summary| {
-        op(id, summary).query(plugin()).gives::<Vec<AvailableAction>>(200).fails(&[400])
-    };
-    let show =
-        move |id, summary| op(id, summary).query(plugin()).gives::<AvailableAction>(200).fails(&[400]);
+    let list =
+        move |id, summary| op(id, summary).query(plugin()).gives::<Vec<AvailableAction>>(200).fails(&[400]);
+    let show = move |id, summary| op(id, summary).query(plugin()).gives::<AvailableAction>(200).fails(&[400]);
     let run = move |id, summary| {
         op(id, summary)
             .notes("The body holds params by name; those that the action needs and that are absent are taken from the object. The answer is whatever the plugin gives; its errors keep their status, so any status of 400 and above is possible.")
@@ -309,12 +307,15 @@ fn actions() -> Vec<Route> {
                 )
                 .example(eg("/machines/Name:example-machine/actions/fly").expect(400)),
         ),
-        Route::new("/jobs/{id}/plugin_actions", to!(call, at => actions::route(call, "jobs", at.one(0), None)))
-            .tag("jobs")
-            .get(
-                list("jobs_actions_list", "The actions of plugins that can be run on a job")
-                    .example(eg("/jobs/0c5e0b8e-2f0f-4a7c-8a9d-4b1f7d6e5a3c/plugin_actions")),
-            ),
+        Route::new(
+            "/jobs/{id}/plugin_actions",
+            to!(call, at => actions::route(call, "jobs", at.one(0), None)),
+        )
+        .tag("jobs")
+        .get(
+            list("jobs_actions_list", "The actions of plugins that can be run on a job")
+                .example(eg("/jobs/0c5e0b8e-2f0f-4a7c-8a9d-4b1f7d6e5a3c/plugin_actions")),
+        ),
         Route::new(
             "/jobs/{id}/plugin_actions/{command}",
             to!(call, at => actions::route(call, "jobs", at.one(0), Some(&at.one(1)))),

@@ -1,0 +1,4 @@
+//! The OpenAPI document of a real daemon against what that daemon does.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
+
+mod examples;
