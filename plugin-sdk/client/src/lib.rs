@@ -45,10 +45,10 @@ pub use credentials::Credentials;
 pub use error::{ClientError, Fault};
 #[cfg(feature = "events")]
 pub use events::{EventStream, Incoming};
-pub use objects::Counts;
-pub use objects::List;
+pub use objects::{Counts, List, Poll};
 pub use params::ParamQuery;
 pub use patch::{Patch, PatchOp};
+pub use path::path;
 pub use providers::Download;
 pub use query::Query;
 #[cfg(feature = "seal")]

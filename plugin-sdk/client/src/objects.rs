@@ -4,10 +4,11 @@ use crate::path::join;
 use crate::transport::{API, Client, decode};
 use crate::{ClientError, Patch, Query};
 use drp_protocol::Index;
-use reqwest::header::HeaderMap;
-use reqwest::{Method, Response};
+use reqwest::header::{ETAG, HeaderMap, IF_NONE_MATCH};
+use reqwest::{Method, Response, StatusCode};
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// How many objects a list has, as its headers say.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,6 +30,15 @@ impl Counts {
             returned: read("X-DRP-LIST-COUNT"),
         }
     }
+}
+
+/// When an object is to be answered (wire-protocol §3.6).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Poll {
+    /// Only when its tag is another one.
+    pub etag: Option<String>,
+    /// How long the daemon may wait for that, in whole seconds; it caps this at ten minutes.
+    pub wait: Option<Duration>,
 }
 
 /// A list and its counts.
@@ -96,6 +106,62 @@ impl Client {
         self.get_json(&path).await
     }
 
+    /// One object and its tag, or nothing when it did not change.
+    ///
+    /// # Errors
+    /// 404 when it does not exist.
+    pub async fn get_changed<T: DeserializeOwned>(
+        &self,
+        prefix: &str,
+        id: &str,
+        query: &Query,
+        poll: &Poll,
+    ) -> Result<Option<(T, Option<String>)>, ClientError> {
+        let mut path = join(API, &[prefix, id])?;
+        query.append_to(&mut path);
+        let Some((response, tag)) = self.poll(Method::GET, &path, poll).await? else { return Ok(None) };
+        let body = self.body(response, &path).await?;
+        Ok(Some((decode(&Method::GET, &path, &body)?, tag)))
+    }
+
+    /// The tag of an object, or nothing when it did not change. A daemon without tags gives an empty one.
+    ///
+    /// # Errors
+    /// 404 when it does not exist.
+    pub async fn tag(&self, prefix: &str, id: &str, poll: &Poll) -> Result<Option<String>, ClientError> {
+        let path = join(API, &[prefix, id])?;
+        let answer = self.poll(Method::HEAD, &path, poll).await?;
+        Ok(answer.map(|(_, tag)| tag.unwrap_or_default()))
+    }
+
+    async fn poll(
+        &self,
+        method: Method,
+        path: &str,
+        poll: &Poll,
+    ) -> Result<Option<(Response, Option<String>)>, ClientError> {
+        let token = self.authorise().await?;
+        let mut request = self.request(method.clone(), path);
+        if let Some(tag) = &poll.etag {
+            request = request.header(IF_NONE_MATCH, tag);
+        }
+        if let Some(wait) = poll.wait {
+            request = request.header("Prefer", format!("wait={}", wait.as_secs().max(1)));
+        }
+        let what = format!("{method} {path}");
+        let within = self.0.timeout + poll.wait.unwrap_or_default();
+        let response = tokio::time::timeout(within, self.credit(request, token.as_ref()).send())
+            .await
+            .map_err(|_| ClientError::Timeout { endpoint: self.endpoint(), what: what.clone() })?
+            .map_err(|e| self.failure(&e, &what))?;
+        let response = self.judge(&method, path, response).await?;
+        if response.status() == StatusCode::NOT_MODIFIED {
+            return Ok(None);
+        }
+        let tag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
+        Ok(Some((response, tag)))
+    }
+
     /// Whether an object exists.
     ///
     /// # Errors
@@ -120,7 +186,7 @@ impl Client {
         self.send_json(Method::POST, &join(API, &[prefix])?, object).await
     }
 
-    /// Replaces an object.
+    /// Replaces an object; `force` as in [`patch`](Self::patch).
     ///
     /// # Errors
     /// 404 when it does not exist, 422 when it is not valid.
@@ -129,8 +195,13 @@ impl Client {
         prefix: &str,
         id: &str,
         object: &(impl Serialize + ?Sized),
+        force: bool,
     ) -> Result<T, ClientError> {
-        self.send_json(Method::PUT, &join(API, &[prefix, id])?, object).await
+        let mut path = join(API, &[prefix, id])?;
+        if force {
+            path.push_str("?force=true");
+        }
+        self.send_json(Method::PUT, &path, object).await
     }
 
     /// Changes an object; `force` allows the changes a type otherwise refuses (stage and boot environment of

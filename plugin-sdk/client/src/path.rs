@@ -1,7 +1,19 @@
 //! URL paths from names.
 
 use crate::ClientError;
+use crate::query::Query;
+use crate::transport::API;
 use std::fmt::Write;
+
+/// A path of the API from names, for [`Client::raw`](crate::Client::raw) and the like.
+///
+/// # Errors
+/// [`ClientError::Setting`] when a name is empty or a dot segment.
+pub fn path(names: &[&str], query: &Query) -> Result<String, ClientError> {
+    let mut path = join(API, names)?;
+    query.append_to(&mut path);
+    Ok(path)
+}
 
 /// Appends `/name` to the path. Slashes in a name stay, as the API's tail wildcards want them
 /// (wire-protocol §3.4); everything else that is not plain is escaped.

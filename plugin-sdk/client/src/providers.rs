@@ -4,8 +4,8 @@ use crate::ClientError;
 use crate::path::join;
 use crate::transport::{API, Client, decode};
 use drp_protocol::PluginProviderUploadInfo;
-use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
-use reqwest::{Method, Response};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
+use reqwest::{Method, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use std::io;
 use std::pin::Pin;
@@ -30,6 +30,15 @@ impl Download {
     #[must_use]
     pub fn length(&self) -> Option<u64> {
         self.response.content_length()
+    }
+
+    /// The offset in bytes at which it begins.
+    #[must_use]
+    pub fn begins(&self) -> u64 {
+        let range = self.response.headers().get(CONTENT_RANGE).and_then(|range| range.to_str().ok());
+        let first =
+            range.and_then(|range| range.trim_start_matches("bytes ").split('-').next()?.trim().parse().ok());
+        first.filter(|_| self.response.status() == StatusCode::PARTIAL_CONTENT).unwrap_or_default()
     }
 
     /// Writes it out and gives the number of bytes.
@@ -98,8 +107,15 @@ impl Client {
     /// # Errors
     /// Every [`ClientError`].
     pub async fn download(&self, path: &str) -> Result<Download, ClientError> {
+        self.download_from(path, 0).await
+    }
+
+    pub(crate) async fn download_from(&self, path: &str, offset: u64) -> Result<Download, ClientError> {
         let token = self.authorise().await?;
-        let request = self.request(Method::GET, path).header(ACCEPT, OCTETS);
+        let mut request = self.request(Method::GET, path).header(ACCEPT, OCTETS);
+        if offset > 0 {
+            request = request.header(RANGE, format!("bytes={offset}-"));
+        }
         let response = self.once(&Method::GET, path, self.credit(request, token.as_ref())).await?;
         Ok(Download { client: self.clone(), response, what: format!("GET {path}") })
     }
@@ -117,29 +133,49 @@ impl Client {
         content: impl AsyncRead + Send + Sync + 'static,
         length: Option<u64>,
     ) -> Result<T, ClientError> {
+        let response = self.stream(Method::POST, path, content, length).await?;
+        let body = self.body(response, path).await?;
+        decode(&Method::POST, path, &body)
+    }
+
+    /// Streams a body with PUT to any path of the API that answers nothing.
+    ///
+    /// # Errors
+    /// Every [`ClientError`].
+    pub async fn put_stream(
+        &self,
+        path: &str,
+        content: impl AsyncRead + Send + Sync + 'static,
+    ) -> Result<(), ClientError> {
+        self.stream(Method::PUT, path, content, None).await.map(drop)
+    }
+
+    async fn stream(
+        &self,
+        method: Method,
+        path: &str,
+        content: impl AsyncRead + Send + Sync + 'static,
+        length: Option<u64>,
+    ) -> Result<Response, ClientError> {
         let token = self.authorise().await?;
         let moved = Arc::new(AtomicU64::new(0));
         let content = Counted { inner: Box::pin(content), moved: moved.clone() };
         let body = reqwest::Body::wrap_stream(ReaderStream::with_capacity(content, 64 << 10));
-        let mut request = self.request(Method::POST, path).header(CONTENT_TYPE, OCTETS).body(body);
+        let mut request = self.request(method.clone(), path).header(CONTENT_TYPE, OCTETS).body(body);
         if let Some(length) = length {
             request = request.header(CONTENT_LENGTH, length);
         }
+        let what = format!("{method} {path}");
         let mut sending = Box::pin(self.credit(request, token.as_ref()).send());
         let response = loop {
             let before = moved.load(Ordering::Relaxed);
             match tokio::time::timeout(self.0.timeout, &mut sending).await {
-                Ok(done) => break done.map_err(|e| self.failure(&e, &format!("POST {path}")))?,
+                Ok(done) => break done.map_err(|e| self.failure(&e, &what))?,
                 Err(_) if moved.load(Ordering::Relaxed) > before => {}
-                Err(_) => {
-                    let what = format!("POST {path}");
-                    return Err(ClientError::Timeout { endpoint: self.endpoint(), what });
-                }
+                Err(_) => return Err(ClientError::Timeout { endpoint: self.endpoint(), what }),
             }
         };
-        let response = self.judge(&Method::POST, path, response).await?;
-        let body = self.body(response, path).await?;
-        decode(&Method::POST, path, &body)
+        self.judge(&method, path, response).await
     }
 }
 

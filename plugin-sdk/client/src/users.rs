@@ -44,6 +44,18 @@ impl Client {
         self.get_json(&path).await
     }
 
+    /// A token of a machine; `ttl` is a number with a unit from `ns` to `y`, or `never`.
+    ///
+    /// # Errors
+    /// 404 when the machine does not exist, 400 when the time is wrong.
+    pub async fn machine_token(&self, id: &str, ttl: Option<&str>) -> Result<UserToken, ClientError> {
+        let mut path = join(API, &["machines", id, "token"])?;
+        if let Some(ttl) = ttl {
+            Query::new().with("ttl", ttl).append_to(&mut path);
+        }
+        self.get_json(&path).await
+    }
+
     /// Changes a user's password, which kills the user's tokens.
     ///
     /// # Errors

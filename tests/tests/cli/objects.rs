@@ -29,10 +29,13 @@ fn the_life_of_an_object() {
     assert!(ran.err.contains("Test op failed"), "{ran:#?}");
     assert_eq!(drp(&["machines", "show", "Name:m1"]).json()["Description"], "two");
 
-    assert_eq!(drp(&["machines", "meta", "Name:m3", "rack"]).json(), "r1");
-    assert_eq!(drp(&["machines", "meta", "Name:m3", "rack", "r2"]).json()["rack"], "r2");
-    drp(&["machines", "meta", "Name:m3", "rack", "--remove"]).ok();
-    drp(&["machines", "meta", "Name:m3", "rack"]).fails(3);
+    assert_eq!(drp(&["machines", "meta", "get", "Name:m3", "rack"]).json(), "r1");
+    assert_eq!(drp(&["machines", "meta", "set", "Name:m3", "key", "rack", "to", "r2"]).json()["rack"], "r2");
+    drp(&["machines", "meta", "add", "Name:m3", "rack", "r3"]).fails(4);
+    drp(&["machines", "meta", "remove", "Name:m3", "rack"]).ok();
+    drp(&["machines", "meta", "get", "Name:m3", "rack"]).fails(3);
+    assert_eq!(drp(&["machines", "meta", "add", "Name:m3", "rack", "r3"]).json()["rack"], "r3");
+    assert_eq!(drp(&["machines", "meta", "Name:m3"]).json()["rack"], "r3");
 
     let ran = drp(&["machines", "destroy", "Name:m1", "Name:m9", "Name:m2"]).fails(7);
     assert!(ran.err.contains("1 of 3"), "{ran:#?}");
@@ -78,7 +81,11 @@ fn a_dry_run_changes_nothing() {
     drp(&["profiles", "destroy", "p1", "--dry-run"]).ok();
     drp(&["profiles", "set", "p1", "param", "a", "to", "1", "--dry-run"]).ok();
     assert_eq!(drp(&["profiles", "show", "p1"]).json()["Params"], json!({}));
-    drp(&["profiles", "runaction", "p1", "nothing", "--dry-run"]).ok();
+    // What can be checked is checked.
+    drp(&["profiles", "runaction", "p1", "nothing", "--dry-run"]).fails(3);
+    drp(&["profiles", "destroy", "p2", "--dry-run"]).fails(3);
+    drp(&["profiles", "create", "p1", "--dry-run"]).fails(4);
+    drp(&["profiles", "remove", "p1", "param", "a", "--dry-run"]).fails(3);
     drp(&["prefs", "set", "logLevel", "debug", "--dry-run"]).ok();
 }
 

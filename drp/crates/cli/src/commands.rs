@@ -8,13 +8,17 @@ use serde_json::{Value, json};
 
 pub(crate) mod actions;
 pub(crate) mod backup;
+pub(crate) mod change;
 pub(crate) mod config;
+pub(crate) mod edit;
+mod meta;
 pub(crate) mod objects;
 pub(crate) mod params;
 pub(crate) mod plugin_run;
-mod status;
+pub(crate) mod status;
 pub(crate) mod stop;
 mod wait;
+mod watch;
 
 /// What every command works with.
 pub(crate) struct Context<'a> {
@@ -31,6 +35,18 @@ impl Context<'_> {
                 .value(&json!({ "Method": method, "Path": format!("/api/v3/{path}"), "Body": body }))?;
         }
         Ok(self.globals.dry_run)
+    }
+
+    /// Sends a request for which the client has no method; the path is what follows `/api/v3/`.
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, Failure> {
+        let names: Vec<&str> = path.split('/').collect();
+        let path = drp_client::path(&names, &drp_client::Query::new())?;
+        Ok(self.client.raw(method, &path, body).await?)
     }
 }
 
@@ -86,6 +102,8 @@ pub(crate) async fn top(cx: &Context<'_>, top: Top) -> Result<(), Failure> {
         | Top::Restore { .. }
         | Top::Plugin(_)
         | Top::Completions { .. }
+        | Top::Man { .. }
+        | Top::Extended { .. }
         | Top::Word(_) => Ok(()),
     }
 }
@@ -110,4 +128,32 @@ pub(crate) fn completions(shell: clap_complete::Shell, printer: &Printer) -> Res
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut crate::command(), "drp", &mut script);
     printer.text(String::from_utf8_lossy(&script).trim_end())
+}
+
+/// Man pages, one for each command, into a directory.
+pub(crate) fn man(directory: &std::path::Path, printer: &Printer) -> Result<(), Failure> {
+    let trouble = |e: std::io::Error| Failure::io(directory.display(), &e);
+    std::fs::create_dir_all(directory).map_err(trouble)?;
+    let mut command = crate::command();
+    command.build();
+    let mut count = 0;
+    pages(&command, "drp", directory, &mut count).map_err(trouble)?;
+    printer.remark(&format!("{count} pages"));
+    Ok(())
+}
+
+fn pages(
+    command: &clap::Command,
+    name: &str,
+    directory: &std::path::Path,
+    count: &mut u64,
+) -> std::io::Result<()> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command.clone()).title(name).render(&mut page)?;
+    std::fs::write(directory.join(format!("{name}.1")), page)?;
+    *count += 1;
+    for inner in command.get_subcommands().filter(|c| !c.is_hide_set()) {
+        pages(inner, &format!("{name}-{}", inner.get_name()), directory, count)?;
+    }
+    Ok(())
 }

@@ -110,7 +110,11 @@ fn authenticate(builder: Builder, globals: &Globals, environment: bool) -> Resul
             let Some((user, password)) = key.split_once(':') else {
                 return Err(Failure::usage("RS_KEY must look like user:password"));
             };
-            return Ok(builder.login(user, password.to_owned()));
+            return Ok(builder.credentials(login(
+                globals,
+                user.to_owned(),
+                Secret::new(password.to_owned()),
+            )));
         }
         return Ok(builder);
     }
@@ -125,7 +129,15 @@ fn authenticate(builder: Builder, globals: &Globals, environment: bool) -> Resul
         Some(password) => password,
         None => ask(&format!("Password of {user}: "))?,
     };
-    Ok(builder.credentials(Credentials::Login { user, password }))
+    Ok(builder.credentials(login(globals, user, password)))
+}
+
+fn login(globals: &Globals, user: String, password: Secret) -> Credentials {
+    if globals.no_token {
+        Credentials::Basic { user, password }
+    } else {
+        Credentials::Login { user, password }
+    }
 }
 
 fn token(globals: &Globals, variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Secret>, Failure> {

@@ -2,7 +2,7 @@
 
 use crate::noun::Noun;
 use crate::nouns::{self, NOUNS};
-use crate::printer::Format;
+use crate::printer::{Format, Printer};
 use crate::types::{self, TYPES, Type};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 use drp_protocol::Secret;
@@ -13,7 +13,8 @@ mod objects;
 mod serve;
 
 pub(crate) use objects::{
-    ActionVerb, AssignArgs, CallArgs, ListArgs, ObjectVerb, ParamVerb, PluginFlag, ReadArgs, ShowArgs,
+    ActionVerb, AssignArgs, CallArgs, ListArgs, MetaArgs, MetaVerb, ObjectVerb, ParamVerb, PluginFlag,
+    PollArgs, ReadArgs, ShowArgs,
 };
 pub use serve::Flags;
 pub(crate) use serve::ServeArgs;
@@ -74,6 +75,9 @@ pub(crate) struct Globals {
     /// File with a token, - for standard input
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) token_file: Option<PathBuf>,
+    /// Send the user and password with every request, instead of a token got with them
+    #[arg(short = 'x', long, alias = "noToken", global = true)]
+    pub(crate) no_token: bool,
     /// PEM file of the authorities that may sign the daemon's certificate
     #[arg(long, global = true, value_name = "FILE", env = "DRP_CACERT", hide_env_values = true, value_hint = ValueHint::FilePath)]
     pub(crate) cacert: Option<PathBuf>,
@@ -90,23 +94,49 @@ pub(crate) struct Globals {
     #[arg(long, global = true)]
     pub(crate) retry: bool,
     /// Have the daemon log these requests at this level: trace, debug, info, warn or error
-    #[arg(long, global = true, value_name = "LEVEL", value_parser = level)]
+    #[arg(short = 't', long, global = true, value_name = "LEVEL", value_parser = level)]
     pub(crate) trace: Option<drp_protocol::Level>,
     /// Text that ties the log lines of these requests together [default: drp-<process>]
-    #[arg(long, global = true, value_name = "TEXT", requires = "trace")]
+    #[arg(short = 'Z', long, global = true, value_name = "TEXT", requires = "trace")]
     pub(crate) trace_token: Option<String>,
     /// Shape of the output [default: table on a terminal, json otherwise]
     #[arg(short = 'F', long, global = true, value_enum, env = "DRP_FORMAT", hide_env_values = true)]
     pub(crate) format: Option<Format>,
-    /// Tables without their header
-    #[arg(long, global = true)]
+    /// Only these fields of objects, for instance Name,Address,Params.x
+    #[arg(
+        short = 'J',
+        long,
+        visible_alias = "columns",
+        global = true,
+        value_name = "FIELDS",
+        value_delimiter = ','
+    )]
+    pub(crate) print_fields: Vec<String>,
+    /// Tables and text without their header
+    #[arg(short = 'H', long, global = true)]
     pub(crate) no_header: bool,
-    /// Print what would be sent to the daemon, and send nothing that changes anything
+    /// Longest text in a table cell, 0 for any [default: 64 on a terminal]
+    #[arg(short = 'j', long, global = true, value_name = "N")]
+    pub(crate) truncate_length: Option<usize>,
+    /// What an object must still be like for an update to happen: JSON or YAML, a file, - for standard input.
+    /// With all of its fields it must be exactly that
+    #[arg(short = 'r', long = "ref", global = true, value_name = "OBJECT")]
+    pub(crate) reference: Option<String>,
+    /// Allow changes that a type otherwise refuses
+    #[arg(short = 'f', long, global = true)]
+    pub(crate) force: bool,
+    /// Check what can be checked, print what would be sent to the daemon, and change nothing
     #[arg(long, global = true)]
     pub(crate) dry_run: bool,
 }
 
 impl Globals {
+    /// The printer these arguments ask for.
+    pub(crate) fn printer(&self) -> Printer {
+        let printer = Printer::new(self.format, self.no_header);
+        printer.with_fields(&self.print_fields).with_cut(self.truncate_length)
+    }
+
     /// What to say when a secret stood on the command line.
     pub(crate) fn exposed(&self) -> Option<&'static str> {
         match (&self.password, &self.token) {
@@ -122,7 +152,7 @@ impl Globals {
 }
 
 /// Taken into custody as soon as it is parsed, so that nothing derived can print it.
-fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+pub(crate) fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text.to_owned()))
 }
 
@@ -164,6 +194,22 @@ pub(crate) enum Top {
     Completions {
         /// The shell
         shell: clap_complete::Shell,
+    },
+    /// Write man pages of all commands
+    Man {
+        /// Directory to write them to
+        #[arg(value_hint = ValueHint::DirPath)]
+        directory: PathBuf,
+    },
+    /// Objects of a type that a plugin added: the same as `drp TYPE VERB`
+    #[command(disable_help_flag = true)]
+    Extended {
+        /// The type
+        #[arg(short = 'l', long = "ldata", value_name = "TYPE")]
+        kind: String,
+        /// Verb and its arguments
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "VERB")]
+        words: Vec<OsString>,
     },
     /// A program `drp-WORD`, or an object type that a plugin added
     #[command(external_subcommand)]

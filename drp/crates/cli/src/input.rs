@@ -9,9 +9,23 @@ use std::path::Path;
 /// Longest input from a file or standard input, in bytes.
 const LIMIT: u64 = 64 << 20;
 
-/// The text an argument stands for: `-` is standard input, `@FILE` a file, anything else itself.
+/// Endings of names that are taken for files.
+const FILES: [&str; 3] = ["json", "yaml", "yml"];
+
+/// The file that an argument names: `@FILE`, or a file that is there and whose name holds a slash or ends as JSON
+/// and YAML files do. So a bare word stays a name, whatever lies in the current directory.
+fn file(argument: &str) -> Option<&str> {
+    if let Some(path) = argument.strip_prefix('@') {
+        return Some(path);
+    }
+    let path = Path::new(argument);
+    let ending = path.extension().and_then(|e| e.to_str()).is_some_and(|e| FILES.contains(&e));
+    ((ending || argument.contains('/')) && argument.len() < 4096 && path.is_file()).then_some(argument)
+}
+
+/// The text an argument stands for: `-` is standard input, then files, and anything else is itself.
 pub(crate) fn text(argument: &str) -> Result<String, Failure> {
-    match argument.strip_prefix('@') {
+    match file(argument) {
         _ if argument == "-" => said(bounded(std::io::stdin().lock(), "standard input")?),
         Some(path) => {
             let file = std::fs::File::open(path).map_err(|e| Failure::io(path, &e))?;
@@ -19,6 +33,24 @@ pub(crate) fn text(argument: &str) -> Result<String, Failure> {
         }
         None => Ok(argument.to_owned()),
     }
+}
+
+/// A span of time: seconds, or a number with the unit `ms`, `s`, `m` or `h`.
+pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let unit = match unit {
+        "ms" => 1e-3,
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err("a number with ms, s, m or h is needed".into()),
+    };
+    let seconds = number.parse::<f64>().map_err(|e| e.to_string())? * unit;
+    if !(0.0..=1e6).contains(&seconds) {
+        return Err("it is too long".into());
+    }
+    Ok(std::time::Duration::from_secs_f64(seconds))
 }
 
 /// Nothing on standard input is a pipe that broke before it, and not a value.
@@ -63,8 +95,7 @@ pub(crate) fn kind(value: &Value) -> &'static str {
 fn what(argument: &str) -> &str {
     match argument {
         "-" => "standard input",
-        a if a.starts_with('@') => &a[1..],
-        _ => "the argument",
+        a => file(a).unwrap_or("the argument"),
     }
 }
 
@@ -144,8 +175,21 @@ mod tests {
         let path = dir.path().join("a.yaml");
         std::fs::write(&path, "Name: x\n").unwrap();
         assert_eq!(map(&format!("@{}", path.display())).unwrap()["Name"], "x");
+        // A file that is there needs no mark, unless its name could be an object's.
+        assert_eq!(map(&path.display().to_string()).unwrap()["Name"], "x");
+        assert_eq!(super::file("Cargo.toml"), None);
         assert!(map("3").unwrap_err().message.contains("a number"));
         assert_eq!(map("@/nonexistent/x").unwrap_err().exit, crate::Exit::NotFound);
+    }
+
+    #[test]
+    fn spans_of_time() {
+        for (text, milliseconds) in [("5", 5000), ("1.5s", 1500), ("2m", 120_000), ("10ms", 10)] {
+            assert_eq!(duration(text).unwrap().as_millis(), milliseconds, "{text}");
+        }
+        for text in ["", "x", "5 days", "-1", "1e9"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod connect;
 mod exit;
 mod external;
 mod failure;
+mod fields;
 mod grammar;
 mod hints;
 mod hooks;
@@ -32,7 +33,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>, hooks: &dyn Hooks) -> Exit
         Ok(parsed) => parsed,
         Err(error) => return refuse(&error),
     };
-    let printer = Printer::new(globals.format, globals.no_header);
+    let printer = globals.printer();
     if let Some(text) = globals.exposed() {
         printer.warn(text);
     }
@@ -77,6 +78,8 @@ fn dispatch(globals: Globals, request: Request, printer: &Printer, hooks: &dyn H
         }
         Top::Plugin(grammar::PluginVerb::Run(run)) => commands::plugin_run::run(run, printer, hooks),
         Top::Completions { shell } => commands::completions(shell, printer),
+        Top::Man { directory } => commands::man(&directory, printer),
+        Top::Extended { kind, words } => raw_type(&globals, &kind, words),
         Top::Word(words) => word(&globals, words, printer),
         Top::Stop(args) => commands::stop::run(&globals, &args, printer),
         other => commands::with_daemon(&globals, printer, async |cx| commands::top(cx, other).await),
@@ -91,7 +94,7 @@ fn word(globals: &Globals, words: Vec<OsString>, printer: &Printer) -> Result<()
     if let Some(program) = external::find(&word) {
         return Err(external::become_program(&program, &rest, globals));
     }
-    let mut raw = grammar::raw_type_command(&word);
+    let raw = grammar::raw_type_command(&word);
     let verbs: Vec<String> = raw.get_subcommands().map(|c| c.get_name().to_owned()).collect();
     let looks_like_a_type =
         rest.first().and_then(|v| v.to_str()).is_some_and(|v| verbs.iter().any(|w| w == v));
@@ -105,24 +108,21 @@ fn word(globals: &Globals, words: Vec<OsString>, printer: &Printer) -> Result<()
             Failure::usage(format!("drp has no command `{word}`, and there is no program drp-{word}"));
         return Err(failure.hint(suggestion.unwrap_or_else(|| "`drp --help` lists the commands".into())));
     }
+    raw_type(globals, &word, rest)
+}
+
+/// A verb of a type that the grammar does not know by name. Types that it knows have verbs of their own.
+fn raw_type(globals: &Globals, word: &str, rest: Vec<OsString>) -> Result<(), Failure> {
+    let mut raw = grammar::raw_type_command(word);
     let matches = match raw.try_get_matches_from_mut(rest) {
         Ok(matches) => matches,
         Err(error) => {
-            let _ = error.print();
-            return Err(Failure {
-                message: String::new(),
-                hints: Vec::new(),
-                exit: Exit::Usage,
-                quiet: true,
-            });
+            let exit = refuse(&error);
+            return Err(Failure { message: String::new(), hints: Vec::new(), exit, quiet: true });
         }
     };
-    let verb = grammar::Verb::from(&word, &matches).map_err(|e| Failure::usage(e.to_string()))?;
+    let verb = grammar::Verb::from(word, &matches).map_err(|e| Failure::usage(e.to_string()))?;
     let globals = grammar::merge(globals, &matches)?;
-    let printer = &if globals.format.is_some() {
-        Printer::new(globals.format, globals.no_header)
-    } else {
-        printer.clone()
-    };
-    commands::with_daemon(&globals, printer, async |cx: &Context<'_>| commands::verb(cx, &word, verb).await)
+    let printer = &globals.printer();
+    commands::with_daemon(&globals, printer, async |cx: &Context<'_>| commands::verb(cx, word, verb).await)
 }

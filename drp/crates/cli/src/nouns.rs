@@ -3,17 +3,42 @@
 
 use crate::noun::Noun;
 
+mod bootenvs;
 pub(crate) mod events;
+mod files;
 mod info;
+mod jobs;
 mod logs;
+mod machines;
+mod objects;
 pub(crate) mod plugin_providers;
 mod prefs;
+mod profiles;
+mod stages;
 mod system;
+mod templates;
 mod users;
 
 /// All of them, in the order in which help lists them.
-pub(crate) const NOUNS: &[Noun] =
-    &[info::NOUN, logs::NOUN, events::NOUN, prefs::NOUN, system::NOUN, plugin_providers::NOUN, users::NOUN];
+pub(crate) const NOUNS: &[Noun] = &[
+    info::NOUN,
+    logs::NOUN,
+    events::NOUN,
+    prefs::NOUN,
+    files::FILES,
+    files::ISOS,
+    objects::NOUN,
+    system::NOUN,
+    // Words of object types stand in the order of the types.
+    bootenvs::NOUN,
+    jobs::NOUN,
+    machines::NOUN,
+    plugin_providers::NOUN,
+    profiles::NOUN,
+    stages::NOUN,
+    templates::NOUN,
+    users::NOUN,
+];
 
 /// The noun of that word.
 pub(crate) fn find(word: &str) -> Option<&'static Noun> {

@@ -2,6 +2,7 @@
 
 use crate::Failure;
 use crate::failure::closed_pipe;
+use crate::fields::{at, only};
 use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table, TableStyle};
 use serde_json::Value;
@@ -12,13 +13,15 @@ use std::io::{self, IsTerminal, Write};
 pub enum Format {
     /// For people.
     Table,
+    /// For shell scripts: a line for each object, tabs between the columns, a text without quotes.
+    Text,
     /// For programs. Streams print one object a line.
     Json,
     /// For people and programs. Streams print one document each.
     Yaml,
 }
 
-/// Longest text in a table cell, in characters.
+/// Longest text in a table cell on a terminal, in characters.
 const CELL: usize = 64;
 
 /// Writes results to standard output, and errors and progress to standard error.
@@ -27,8 +30,10 @@ pub struct Printer {
     format: Format,
     header: bool,
     colour: bool,
-    /// Cells are cut only where they would break lines.
-    cut: bool,
+    /// Longest text in a table cell. On a terminal there is one, since long cells would break lines.
+    cut: Option<usize>,
+    /// The fields to print, instead of the columns of the type or of all fields.
+    fields: Vec<String>,
 }
 
 impl Printer {
@@ -39,7 +44,35 @@ impl Printer {
         let terminal = io::stdout().is_terminal();
         let format = format.unwrap_or(if terminal { Format::Table } else { Format::Json });
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
-        Self { format, header: !no_header, colour: !no_colour && io::stderr().is_terminal(), cut: terminal }
+        Self {
+            format,
+            header: !no_header,
+            colour: !no_colour && io::stderr().is_terminal(),
+            cut: terminal.then_some(CELL),
+            fields: Vec::new(),
+        }
+    }
+
+    /// Prints only these fields of objects.
+    #[must_use]
+    pub fn with_fields(mut self, fields: &[String]) -> Self {
+        self.fields = fields.to_vec();
+        self
+    }
+
+    /// Cuts table cells at so many characters; 0 cuts nothing.
+    #[must_use]
+    pub fn with_cut(mut self, characters: Option<usize>) -> Self {
+        if let Some(characters) = characters {
+            self.cut = (characters > 0).then_some(characters);
+        }
+        self
+    }
+
+    /// Whether the output is columns, and not documents.
+    #[must_use]
+    pub fn for_eyes(&self) -> bool {
+        matches!(self.format, Format::Table | Format::Text)
     }
 
     /// The chosen format.
@@ -53,18 +86,36 @@ impl Printer {
     /// # Errors
     /// When it cannot be written.
     pub fn list(&self, items: &[Value], columns: &[(&str, &str)]) -> Result<(), Failure> {
-        match self.format {
-            Format::Table => {
-                let rows = items.iter().map(|item| {
-                    columns
-                        .iter()
-                        .map(|(_, at)| cell(item.pointer(at).unwrap_or(&Value::Null), self.cut))
-                        .collect()
-                });
-                self.table(columns.iter().map(|(title, _)| (*title).to_owned()).collect(), rows.collect())
-            }
-            _ => self.document(&Value::Array(items.to_vec())),
+        let own: Vec<(&str, &str)> = self.fields.iter().map(|f| (f.as_str(), f.as_str())).collect();
+        let columns = if own.is_empty() { columns } else { &own };
+        if self.for_eyes() {
+            let rows = items.iter().map(|item| {
+                columns
+                    .iter()
+                    .map(|(_, field)| cell(at(item, field).unwrap_or(&Value::Null), self.cut))
+                    .collect()
+            });
+            return self
+                .table(columns.iter().map(|(title, _)| (*title).to_owned()).collect(), rows.collect());
         }
+        if self.fields.is_empty() {
+            return self.document(&Value::Array(items.to_vec()));
+        }
+        self.document(&items.iter().map(|item| only(item, &self.fields)).collect())
+    }
+
+    /// One object of a type; with chosen fields only these.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn object(&self, object: &Value) -> Result<(), Failure> {
+        if self.fields.is_empty() {
+            return self.value(object);
+        }
+        if self.for_eyes() {
+            return self.list(std::slice::from_ref(object), &[]);
+        }
+        self.document(&only(object, &self.fields))
     }
 
     /// One value: a map becomes two columns, a list of texts one line each, a text stands alone.
@@ -72,17 +123,17 @@ impl Printer {
     /// # Errors
     /// When it cannot be written.
     pub fn value(&self, value: &Value) -> Result<(), Failure> {
-        match (self.format, value) {
-            (Format::Table, Value::Object(map)) => {
+        match value {
+            _ if !self.for_eyes() => self.document(value),
+            Value::Object(map) => {
                 let rows = map.iter().map(|(k, v)| vec![k.clone(), full(v)]).collect();
                 self.table(vec!["Field".into(), "Value".into()], rows)
             }
-            (Format::Table, Value::Array(items)) if items.iter().all(|i| !i.is_object() && !i.is_array()) => {
+            Value::Array(items) if items.iter().all(|i| !i.is_object() && !i.is_array()) => {
                 write_out(&items.iter().map(|i| full(i) + "\n").collect::<String>())
             }
-            (Format::Table, Value::Array(_)) => self.pretty(value),
-            (Format::Table, _) => write_out(&(full(value) + "\n")),
-            _ => self.document(value),
+            Value::Array(_) => self.pretty(value),
+            _ => write_out(&(full(value) + "\n")),
         }
     }
 
@@ -92,8 +143,8 @@ impl Printer {
     /// When it cannot be written.
     pub fn short(&self, value: &Value) -> Result<(), Failure> {
         let Value::Object(map) = value else { return self.value(value) };
-        if self.format != Format::Table {
-            return self.value(value);
+        if self.format != Format::Table || !self.fields.is_empty() {
+            return self.object(value);
         }
         let empty = [Value::Null, "".into(), serde_json::json!([]), serde_json::json!({})];
         let held = map.iter().filter(|(_, v)| !empty.contains(v));
@@ -105,7 +156,7 @@ impl Printer {
     /// # Errors
     /// When it cannot be written.
     pub fn rows(&self, titles: &[&str], rows: Vec<Vec<String>>) -> Result<(), Failure> {
-        if self.format == Format::Table {
+        if self.for_eyes() {
             return self.table(titles.iter().map(|t| (*t).to_owned()).collect(), rows);
         }
         let maps = rows.into_iter().map(|row| {
@@ -120,7 +171,7 @@ impl Printer {
     /// When it cannot be written.
     pub fn item(&self, value: &Value, text: &str) -> Result<(), Failure> {
         match self.format {
-            Format::Table => write_out(&format!("{text}\n")),
+            Format::Table | Format::Text => write_out(&format!("{text}\n")),
             Format::Json => write_out(&format!("{value}\n")),
             Format::Yaml => write_out(&format!("---\n{}", yaml(value)?)),
         }
@@ -181,6 +232,15 @@ impl Printer {
     }
 
     fn table(&self, titles: Vec<String>, rows: Vec<Vec<String>>) -> Result<(), Failure> {
+        if self.format == Format::Text {
+            let line = |cells: Vec<String>| {
+                let cells: Vec<String> =
+                    cells.iter().map(|c| c.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+                cells.join("\t") + "\n"
+            };
+            let titles = self.header.then(|| line(titles));
+            return write_out(&titles.into_iter().chain(rows.into_iter().map(line)).collect::<String>());
+        }
         let mut table = Table::new();
         table.load_style(TableStyle::new()).set_content_arrangement(ContentArrangement::Disabled);
         if self.header {
@@ -196,17 +256,18 @@ impl Printer {
 }
 
 /// A value in a table cell, one short line.
-fn cell(value: &Value, cut: bool) -> String {
+fn cell(value: &Value, cut: Option<usize>) -> String {
     let text = match value {
         Value::Array(items) if items.iter().any(Value::is_object) => items.len().to_string(),
         Value::Array(items) => items.iter().map(full).collect::<Vec<_>>().join(", "),
         other => full(other),
     };
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if !cut || line.chars().count() <= CELL {
-        line
-    } else {
-        line.chars().take(CELL - 1).chain(['…']).collect()
+    match cut {
+        Some(longest) if line.chars().count() > longest => {
+            line.chars().take(longest - 1).chain(['…']).collect()
+        }
+        _ => line,
     }
 }
 
@@ -241,12 +302,12 @@ mod tests {
 
     #[test]
     fn cells_are_one_short_line() {
-        assert_eq!(cell(&json!(["a", "b"]), true), "a, b");
-        assert_eq!(cell(&json!([{}, {}, {}]), true), "3");
-        assert_eq!(cell(&json!("a\n  b"), true), "a b");
-        assert_eq!(cell(&json!("x".repeat(100)), true).chars().count(), 64);
-        assert_eq!(cell(&json!("x".repeat(100)), false).chars().count(), 100);
-        assert_eq!(cell(&json!(null), true), "");
+        assert_eq!(cell(&json!(["a", "b"]), Some(64)), "a, b");
+        assert_eq!(cell(&json!([{}, {}, {}]), Some(64)), "3");
+        assert_eq!(cell(&json!("a\n  b"), Some(64)), "a b");
+        assert_eq!(cell(&json!("x".repeat(100)), Some(64)).chars().count(), 64);
+        assert_eq!(cell(&json!("x".repeat(100)), None).chars().count(), 100);
+        assert_eq!(cell(&json!(null), Some(64)), "");
     }
 
     #[test]

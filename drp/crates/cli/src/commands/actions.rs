@@ -60,6 +60,12 @@ pub(crate) async fn run_action(
     } else {
         format!("{prefix}/{id}/actions/{command}")
     };
+    if cx.globals.dry_run
+        && let Err(error) = cx.client.action(prefix, id, command, call.plugin.plugin.as_deref()).await
+        && !provided(&error, &params)
+    {
+        return Err(explain(cx, prefix, id, command, error).await);
+    }
     if cx.dry("POST", &path, &Value::Object(params.clone()))? {
         return Ok(());
     }
@@ -67,6 +73,14 @@ pub(crate) async fn run_action(
         Ok(result) => cx.printer.value(&result),
         Err(error) => Err(explain(cx, prefix, id, command, error).await),
     }
+}
+
+/// The daemon misses a param that will be passed.
+fn provided(error: &ClientError, params: &JsonMap) -> bool {
+    let ClientError::Api(api) = error else { return false };
+    api.messages.iter().all(|message| {
+        message.rsplit_once(" Missing Parameter ").is_some_and(|(_, param)| params.contains_key(param.trim()))
+    })
 }
 
 /// One map, or names and values by turns.

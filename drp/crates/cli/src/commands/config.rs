@@ -2,7 +2,7 @@
 
 use super::flags;
 use crate::grammar::{ConfigVerb, Globals};
-use crate::printer::{Format, Printer};
+use crate::printer::Printer;
 use crate::{Failure, Hooks};
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ pub(crate) fn run(
 ) -> Result<(), Failure> {
     let ConfigVerb::Show { origin, settings } = verb;
     let found = hooks.settings(&flags(globals, &settings))?;
-    if printer.format() == Format::Table {
+    if printer.for_eyes() {
         return if origin {
             let rows = found.into_iter().map(|s| vec![s.name, s.value, s.origin]).collect();
             printer.rows(&["Setting", "Value", "Origin"], rows)

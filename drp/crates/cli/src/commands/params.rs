@@ -1,16 +1,14 @@
 //! Params of objects.
 
-use super::{Context, objects};
+use super::{Context, change, objects};
 use crate::grammar::{AssignArgs, ParamVerb, ReadArgs};
 use crate::{Exit, Failure, hints, input};
-use drp_client::{ParamQuery, Query};
+use drp_client::{ParamQuery, Poll};
 use drp_protocol::{Param, Secret};
 use serde_json::{Value, json};
 
 /// What stands for a value that is not shown.
 const HIDDEN: &str = "***";
-/// At most so many definitions are looked at for a suggestion.
-const LOOK_AT: u64 = 2000;
 
 pub(crate) async fn run(cx: &Context<'_>, prefix: &str, verb: ParamVerb) -> Result<(), Failure> {
     match verb {
@@ -21,6 +19,7 @@ pub(crate) async fn run(cx: &Context<'_>, prefix: &str, verb: ParamVerb) -> Resu
         }
         ParamVerb::Params { id, params: Some(params), .. } => {
             let params = input::map(&params)?;
+            change::undefined(cx, params.keys().map(String::as_str)).await;
             let hidden = params.keys().map(|name| (name.clone(), HIDDEN.into())).collect();
             if cx.dry("POST", &format!("{prefix}/{id}/params"), &Value::Object(hidden))? {
                 return Ok(());
@@ -33,6 +32,12 @@ pub(crate) async fn run(cx: &Context<'_>, prefix: &str, verb: ParamVerb) -> Resu
         ParamVerb::Set(args) => set(cx, prefix, &args, false).await,
         ParamVerb::Add(args) => set(cx, prefix, &args, true).await,
         ParamVerb::Remove { id, name, .. } => {
+            if cx.globals.dry_run {
+                let now = cx.client.param(prefix, &id, &name, ParamQuery::default()).await;
+                if objects::known(cx, prefix, &id, now).await?.is_null() {
+                    return Err(absent(cx, prefix, &id, &name).await?);
+                }
+            }
             if cx.dry("DELETE", &format!("{prefix}/{id}/params/{name}"), &Value::Null)? {
                 return Ok(());
             }
@@ -80,8 +85,11 @@ async fn set(cx: &Context<'_>, prefix: &str, args: &AssignArgs, only_new: bool) 
     let text = Secret::new(if value == "-" { input::text("-")? } else { value.clone() });
     let value = typed(&text, definition.as_ref())?;
     let shown = if secure { json!(HIDDEN) } else { value.clone() };
-    if cx.dry("POST", &format!("{prefix}/{id}/params/{name}"), &shown)? {
-        return Ok(());
+    if cx.globals.dry_run {
+        objects::known(cx, prefix, id, cx.client.tag(prefix, id, &Poll::default()).await).await?;
+        if definition.is_none() {
+            change::undefined(cx, std::iter::once(name.as_str())).await;
+        }
     }
     if only_new {
         let now =
@@ -91,6 +99,9 @@ async fn set(cx: &Context<'_>, prefix: &str, args: &AssignArgs, only_new: bool) 
             return Err(Failure::new(Exit::Refused, format!("{prefix}/{id} has a value for {name} already"))
                 .hint(format!("replace it with `drp {prefix} set {id} param {name} to VALUE`")));
         }
+    }
+    if cx.dry("POST", &format!("{prefix}/{id}/params/{name}"), &shown)? {
+        return Ok(());
     }
     if secure && !drp_protocol::SecureData::is_sealed(&value) {
         if args.value != "-" {
@@ -105,22 +116,9 @@ async fn set(cx: &Context<'_>, prefix: &str, args: &AssignArgs, only_new: bool) 
     }
     let stored = objects::known(cx, prefix, id, cx.client.set_param(prefix, id, name, &value).await).await?;
     if definition.is_none() {
-        undefined(cx, name).await;
+        change::undefined(cx, std::iter::once(name.as_str())).await;
     }
     cx.printer.value(&stored)
-}
-
-/// A param without a definition is neither checked nor sealed, which is rarely meant.
-async fn undefined(cx: &Context<'_>, name: &str) {
-    cx.printer
-        .warn(&format!("no param definition is called {name}: its value is not checked and never sealed"));
-    let Ok(found) = cx.client.list::<Value>("params", &Query::new().slim("Meta").limit(LOOK_AT)).await else {
-        return;
-    };
-    let names = found.items.iter().filter_map(|param| param.get("Name")?.as_str());
-    if let Some(hint) = hints::did_you_mean(name, names) {
-        cx.printer.hint(&hint);
-    }
 }
 
 /// The value: JSON or YAML; but where the schema wants a text, a plain word or number is that text.

@@ -1,7 +1,6 @@
 //! `drp status`: is the daemon up, and how are its plugins.
 
 use super::Context;
-use crate::printer::Format;
 use crate::{Exit, Failure};
 use serde_json::{Value, json};
 
@@ -16,7 +15,7 @@ pub(crate) async fn run(cx: &Context<'_>) -> Result<(), Failure> {
         }
         Err(error) => return Err(error.into()),
     };
-    if cx.printer.format() == Format::Table {
+    if cx.printer.for_eyes() {
         table(cx, &status)?
     } else {
         cx.printer.value(&status)?

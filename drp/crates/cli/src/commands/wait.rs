@@ -1,6 +1,7 @@
 //! Waiting for a field (wire-protocol §4.4).
 
 use super::{Context, objects};
+use crate::fields::{at, key};
 use crate::{Exit, Failure, hints, input, types};
 use drp_client::{Incoming, Query};
 use serde_json::Value;
@@ -46,7 +47,7 @@ async fn watch(
     let mut events = cx.client.events().await?;
     let object = objects::fetch(cx, prefix, id, &Query::new()).await?;
     known_field(prefix, &object, field)?;
-    let key = key_of(prefix, &object).unwrap_or(id).to_owned();
+    let key = key(prefix, &object).unwrap_or(id).to_owned();
     events.register(&format!("{prefix}.update,save.{}", escaped(&key))).await?;
     let mut object = objects::fetch(cx, prefix, id, &Query::new()).await?;
     loop {
@@ -77,54 +78,11 @@ fn known_field(prefix: &str, object: &Value, field: &str) -> Result<(), Failure>
     })
 }
 
-/// The key under which events name the object.
-fn key_of<'a>(prefix: &str, object: &'a Value) -> Option<&'a str> {
-    let fields: &[&str] = match prefix {
-        "machines" | "jobs" => &["Uuid"],
-        "templates" => &["ID"],
-        _ => &["Name", "Id"],
-    };
-    fields.iter().find_map(|field| object.get(*field)?.as_str())
-}
-
 /// Commas and stars of a key are no pattern.
-fn escaped(key: &str) -> String {
+pub(crate) fn escaped(key: &str) -> String {
     key.replace(',', "\\2").replace('*', "\\3")
-}
-
-/// A field by name, by names with dots between, or by JSON Pointer.
-fn at<'a>(object: &'a Value, field: &str) -> Option<&'a Value> {
-    if field.starts_with('/') {
-        return object.pointer(field);
-    }
-    let mut value = object;
-    let mut rest = field;
-    loop {
-        if let Some(found) = value.get(rest) {
-            return Some(found);
-        }
-        let (first, others) = rest.split_once('.')?;
-        value = value.get(first)?;
-        rest = others;
-    }
 }
 
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::at;
-    use serde_json::json;
-
-    #[test]
-    fn fields_by_name_path_and_pointer() {
-        let object = json!({"A": 1, "Params": {"x/y": 2, "a.b": 3}, "L": [4]});
-        for (field, expected) in
-            [("A", Some(1)), ("Params.x/y", Some(2)), ("Params.a.b", Some(3)), ("/L/0", Some(4)), ("B", None)]
-        {
-            assert_eq!(at(&object, field).and_then(|v| v.as_i64()), expected, "{field}");
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-const BODY: &str = "JSON or YAML, - for standard input, @FILE for a file";
+const BODY: &str = "JSON or YAML, a file that holds it, - for standard input";
 
 /// Filters and controls of lists.
 #[derive(Debug, Clone, Default, Args)]
@@ -52,6 +52,17 @@ pub(crate) struct ReadArgs {
     pub(crate) decode: bool,
 }
 
+/// When to answer (wire-protocol §3.6).
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct PollArgs {
+    /// Only when the object's tag, as `etag` gives it, is another one
+    #[arg(long, value_name = "TAG")]
+    pub(crate) etag: Option<String>,
+    /// So long to wait for a change: seconds, or with a unit such as 90s or 5m, at most ten minutes
+    #[arg(long, value_name = "TIME", value_parser = crate::input::duration)]
+    pub(crate) wait: Option<std::time::Duration>,
+}
+
 /// Verbs of every type.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ObjectVerb {
@@ -77,9 +88,20 @@ pub(crate) enum ObjectVerb {
         /// What of it.
         #[command(flatten)]
         show: ShowArgs,
+        /// When.
+        #[command(flatten)]
+        poll: PollArgs,
     },
     /// Exit with 0 when the object exists, with 3 when not
     Exists {
+        /// Key, or INDEX:VALUE such as Name:m1
+        id: String,
+        /// When.
+        #[command(flatten)]
+        poll: PollArgs,
+    },
+    /// The tag of an object, which is another one after each change
+    Etag {
         /// Key, or INDEX:VALUE such as Name:m1
         id: String,
     },
@@ -99,20 +121,15 @@ pub(crate) enum ObjectVerb {
         /// Replace the whole object instead
         #[arg(long)]
         replace: bool,
-        /// Allow changes that a type otherwise refuses
-        #[arg(long)]
-        force: bool,
     },
-    /// Change an object by JSON Patch (RFC 6902)
+    /// Change an object by JSON Patch (RFC 6902), or from what it was to what it shall be
     Patch {
-        /// Key, or INDEX:VALUE such as Name:m1
+        /// Key, or INDEX:VALUE such as Name:m1; or the object as it must still be
+        #[arg(value_name = "ID|OBJECT")]
         id: String,
         /// The patch
-        #[arg(help = format!("List of operations ({BODY})"))]
+        #[arg(help = format!("List of operations; or the fields to change ({BODY})"))]
         patch: String,
-        /// Allow changes that a type otherwise refuses
-        #[arg(long)]
-        force: bool,
     },
     /// Delete objects
     Destroy {
@@ -137,18 +154,66 @@ pub(crate) enum ObjectVerb {
         /// Only this one
         index: Option<String>,
     },
+    /// Print changes of objects as they come, until interrupted
+    Watch {
+        /// Only one object (its key, or INDEX:VALUE), or those that pass filters as `list` takes them
+        #[arg(value_name = "ID|FILTER")]
+        what: Vec<String>,
+    },
     /// Show or change the annotations of an object
-    Meta {
-        /// Key, or INDEX:VALUE such as Name:m1
+    Meta(MetaArgs),
+}
+
+/// `meta`.
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    disable_help_subcommand = true
+)]
+pub(crate) struct MetaArgs {
+    /// Key, or INDEX:VALUE such as Name:m1
+    #[arg(required = true)]
+    pub(crate) id: Option<String>,
+    /// What to do with one annotation.
+    #[command(subcommand)]
+    pub(crate) verb: Option<MetaVerb>,
+}
+
+/// `meta …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum MetaVerb {
+    /// Show one annotation
+    Get {
+        /// Key of the object, or INDEX:VALUE such as Name:m1
         id: String,
-        /// Only this annotation
-        key: Option<String>,
-        /// Set it to this text
-        #[arg(requires = "key")]
-        value: Option<String>,
-        /// Remove it
-        #[arg(long, requires = "key", conflicts_with = "value")]
-        remove: bool,
+        /// Name of the annotation
+        #[arg(required = true, num_args = 1..=2, value_name = "KEY")]
+        words: Vec<String>,
+    },
+    /// Set an annotation
+    Set {
+        /// Key of the object, or INDEX:VALUE such as Name:m1
+        id: String,
+        /// Name of the annotation and its text
+        #[arg(required = true, num_args = 2..=4, value_names = ["KEY", "VALUE"])]
+        words: Vec<String>,
+    },
+    /// Set an annotation that is not there yet
+    Add {
+        /// Key of the object, or INDEX:VALUE such as Name:m1
+        id: String,
+        /// Name of the annotation and its text
+        #[arg(required = true, num_args = 2..=4, value_names = ["KEY", "VALUE"])]
+        words: Vec<String>,
+    },
+    /// Remove an annotation
+    Remove {
+        /// Key of the object, or INDEX:VALUE such as Name:m1
+        id: String,
+        /// Name of the annotation
+        #[arg(required = true, num_args = 1..=2, value_name = "KEY")]
+        words: Vec<String>,
     },
 }
 
@@ -224,7 +289,7 @@ pub(crate) struct PluginFlag {
 /// What an action is given.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct CallArgs {
-    /// Params: names and values by turns, or one map as JSON or YAML, - for standard input, @FILE for a file
+    /// Params: names and values by turns, or one map: JSON or YAML, a file that holds it, - for standard input
     #[arg(value_name = "PARAM VALUE", allow_negative_numbers = true)]
     pub(crate) params: Vec<String>,
     /// Which plugin.

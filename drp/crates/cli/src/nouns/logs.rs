@@ -45,7 +45,7 @@ async fn run(cx: &Context<'_>, verb: Verb) -> Result<(), Failure> {
         return Ok(());
     }
     let lines = cx.client.logs().await?;
-    if cx.printer.format() != crate::Format::Table {
+    if !cx.printer.for_eyes() {
         return cx.printer.value(&json!(lines));
     }
     lines.iter().try_for_each(|line| cx.printer.text(&text(line)))

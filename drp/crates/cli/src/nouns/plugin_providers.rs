@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 enum Verb {
     /// Install or replace a plugin provider
     Upload {
-        /// The executable
-        #[arg(value_hint = ValueHint::ExecutablePath)]
-        file: PathBuf,
+        /// The executable; also FILE as NAME, or NAME from FILE
+        #[arg(required = true, num_args = 1..=3, value_name = "FILE", value_hint = ValueHint::ExecutablePath)]
+        words: Vec<String>,
         /// Name of the provider [default: the file's name]
         #[arg(long = "as", value_name = "NAME")]
         name: Option<String>,
@@ -39,7 +39,15 @@ pub(super) const NOUN: Noun = noun!("plugin_providers", "", Verb, run);
 
 async fn run(cx: &Context<'_>, _: &str, verb: Verb) -> Result<(), Failure> {
     match verb {
-        Verb::Upload { file, name, replace_writable } => upload(cx, &file, name, replace_writable).await,
+        Verb::Upload { words, name, replace_writable } => {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let (file, name) = match words[..] {
+                [file] => (file, name),
+                [file, "as", name] | [name, "from", file] => (file, Some(name.to_owned())),
+                _ => return Err(Failure::usage("write FILE, FILE as NAME, or NAME from FILE")),
+            };
+            upload(cx, Path::new(file), name, replace_writable).await
+        }
         Verb::Download { name, file } => download(cx, &name, file).await,
     }
 }

@@ -4,7 +4,8 @@ use crate::commands::{Context, objects};
 use crate::noun::{Noun, noun};
 use crate::{Failure, connect, input};
 use clap::{Subcommand, ValueHint};
-use drp_client::TokenQuery;
+use drp_client::{Poll, TokenQuery};
+use drp_protocol::Secret;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -15,6 +16,9 @@ enum Verb {
     Password {
         /// Name of the user
         name: String,
+        /// The new password. Others on this host can see it while the command runs: prefer --new-password-file
+        #[arg(value_parser = crate::grammar::secret, conflicts_with = "file")]
+        password: Option<Secret>,
         /// File with the new password, - for standard input [default: ask]
         #[arg(long = "new-password-file", value_name = "FILE", value_hint = ValueHint::FilePath)]
         file: Option<PathBuf>,
@@ -38,6 +42,9 @@ enum Verb {
         /// Narrow it to these keys
         #[arg(long)]
         specific: Option<String>,
+        /// The same by words: ttl, roles, scope, action and specific, each with its value behind it
+        #[arg(value_name = "WORD VALUE", conflicts_with_all = ["ttl", "roles", "scope", "action", "specific"])]
+        words: Vec<String>,
         /// Print the token alone
         #[arg(long)]
         bare: bool,
@@ -48,13 +55,20 @@ pub(super) const NOUN: Noun = noun!("users", "", Verb, run);
 
 async fn run(cx: &Context<'_>, _: &str, verb: Verb) -> Result<(), Failure> {
     match verb {
-        Verb::Password { name, file } => {
+        Verb::Password { name, password, file } => {
+            objects::known(cx, "users", &name, cx.client.tag("users", &name, &Poll::default()).await).await?;
             if cx.dry("PUT", &format!("users/{name}/password"), &json!({ "Password": "***" }))? {
                 return Ok(());
             }
-            let password = match file {
-                Some(path) => input::secret_file(&path)?,
-                None => {
+            let password = match (password, file) {
+                (Some(password), _) => {
+                    cx.printer.warn(
+                        "others on this host could see the password on the command line: prefer --new-password-file",
+                    );
+                    password
+                }
+                (None, Some(path)) => input::secret_file(&path)?,
+                (None, None) => {
                     let first =
                         connect::ask(&format!("New password of {name}: ")).map_err(|mut failure| {
                             // The flags that the question names are those of the caller's own login.
@@ -77,16 +91,43 @@ async fn run(cx: &Context<'_>, _: &str, verb: Verb) -> Result<(), Failure> {
             cx.printer.remark(&format!("the password of {name} is changed; its tokens are dead"));
             Ok(())
         }
-        Verb::Token { name, ttl, roles, scope, action, specific, bare } => {
-            let query = TokenQuery { ttl, roles, scope, action, specific };
+        Verb::Token { name, ttl, roles, scope, action, specific, words, bare } => {
+            let mut query = TokenQuery { ttl, roles, scope, action, specific };
+            by_words(&mut query, &words)?;
             let token = objects::known(cx, "users", &name, cx.client.user_token(&name, &query).await).await?;
             if bare {
                 return cx.printer.text(&token.token);
             }
-            if cx.printer.format() == crate::Format::Table {
+            if cx.printer.for_eyes() {
                 return cx.printer.value(&Value::String(token.token));
             }
             cx.printer.value(&json!(token))
         }
     }
+}
+
+/// `ttl 3600 scope machines …`.
+fn by_words(query: &mut TokenQuery, words: &[String]) -> Result<(), Failure> {
+    const KNOWN: [&str; 5] = ["ttl", "roles", "scope", "action", "specific"];
+    for pair in words.chunks(2) {
+        let [word, value] = pair else {
+            return Err(Failure::usage(format!("the word {} has no value", pair[0])));
+        };
+        let place = match word.as_str() {
+            "ttl" => &mut query.ttl,
+            "roles" => &mut query.roles,
+            "scope" => &mut query.scope,
+            "action" => &mut query.action,
+            "specific" => &mut query.specific,
+            other => {
+                let failure = Failure::usage(format!("a token is not narrowed by {other}"));
+                let hint = crate::hints::did_you_mean(other, KNOWN);
+                return Err(
+                    failure.hint(hint.unwrap_or_else(|| format!("the words are {}", KNOWN.join(", "))))
+                );
+            }
+        };
+        *place = Some(value.clone());
+    }
+    Ok(())
 }
