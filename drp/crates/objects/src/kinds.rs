@@ -26,16 +26,28 @@ fn typed<T: DeserializeOwned + Serialize>(prefix: &str, object: JsonMap) -> Resu
 }
 
 /// Fields of the multi-endpoint manager's types, which are kept as they come.
-fn managed(_prefix: &str, object: JsonMap) -> Result<JsonMap, String> {
+fn managed(prefix: &str, object: JsonMap) -> Result<JsonMap, String> {
     let mut out = crate::raw::canonical(
         object,
-        &["Id", "Validated", "Available", "Errors", "ReadOnly", "Meta", "Endpoint", "Bundle", "Params"],
+        &[
+            "Id",
+            "Description",
+            "Validated",
+            "Available",
+            "Errors",
+            "ReadOnly",
+            "Meta",
+            "Endpoint",
+            "Bundle",
+            "Params",
+        ],
     );
+    let maps: &[&str] = if prefix == "endpoints" { &["Meta", "Params"] } else { &["Meta"] };
     crate::raw::fill(
         &mut out,
         &["Validated", "Available", "ReadOnly"],
-        &["Endpoint", "Bundle", "Id"],
-        &["Meta"],
+        &["Endpoint", "Bundle", "Id", "Description"],
+        maps,
     )?;
     crate::raw::fill_list(&mut out, "Errors")?;
     Ok(out)
