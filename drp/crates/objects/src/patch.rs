@@ -6,6 +6,10 @@ use serde_json::{Map, Value};
 
 /// Most operations in one patch.
 const MAX_OPS: usize = 10_000;
+/// Most bytes that a patch may put into a document, about: copies of copies double with each operation.
+const MAX_GROWTH: usize = 64 << 20;
+/// How deep a document may nest while it is patched. What is stored nests less.
+const MAX_DEPTH: usize = 128;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verb {
@@ -108,8 +112,9 @@ impl Patch {
 
     /// Applies all operations to a document. When one fails the document is left half patched: patch a copy.
     pub(crate) fn apply(&self, document: &mut Value) -> Result<(), PatchFault> {
+        let mut left = MAX_GROWTH;
         for (line, op) in self.ops.iter().enumerate() {
-            step(document, op).map_err(|reason| PatchFault { line, reason })?;
+            step(document, op, &mut left).map_err(|reason| PatchFault { line, reason })?;
         }
         Ok(())
     }
@@ -173,23 +178,31 @@ fn name(verb: Verb) -> &'static str {
     }
 }
 
-fn step(document: &mut Value, op: &Operation) -> Result<(), String> {
+fn step(document: &mut Value, op: &Operation, left: &mut usize) -> Result<(), String> {
     match op.verb {
         Verb::Test => {
             let found = document.pointer(&op.path);
             if found.is_some_and(|v| same(v, &op.value)) { Ok(()) } else { Err("Test op failed.".to_owned()) }
         }
-        Verb::Add => add(document, &op.path, op.value.clone()),
-        Verb::Replace => match document.pointer_mut(&op.path) {
-            Some(place) => {
-                *place = op.value.clone();
-                Ok(())
+        Verb::Add => {
+            fits(&op.value, &op.path, left)?;
+            add(document, &op.path, op.value.clone())
+        }
+        Verb::Replace => {
+            fits(&op.value, &op.path, left)?;
+            match document.pointer_mut(&op.path) {
+                Some(place) => {
+                    *place = op.value.clone();
+                    Ok(())
+                }
+                None => Err(missing(&op.path)),
             }
-            None => Err(missing(&op.path)),
-        },
+        }
         Verb::Remove => remove(document, &op.path).map(drop),
         Verb::Copy => {
-            let value = document.pointer(&op.from).cloned().ok_or_else(|| missing(&op.from))?;
+            let value = document.pointer(&op.from).ok_or_else(|| missing(&op.from))?;
+            fits(value, &op.path, left)?;
+            let value = value.clone();
             add(document, &op.path, value)
         }
         Verb::Move => {
@@ -200,8 +213,31 @@ fn step(document: &mut Value, op: &Operation) -> Result<(), String> {
                 return document.pointer(&op.from).map(drop).ok_or_else(|| missing(&op.from));
             }
             let value = remove(document, &op.from)?;
+            fits(&value, &op.path, left)?;
             add(document, &op.path, value)
         }
+    }
+}
+
+/// Takes what a value weighs from what is left, and refuses one that would nest too deep at its place.
+fn fits(value: &Value, path: &str, left: &mut usize) -> Result<(), String> {
+    let room = MAX_DEPTH.saturating_sub(path.matches('/').count());
+    if !crate::codec::depth_within(value, room) {
+        return Err(format!("the document would nest deeper than {MAX_DEPTH}"));
+    }
+    *left = left
+        .checked_sub(weight(value))
+        .ok_or_else(|| format!("the patch would put more than {MAX_GROWTH} bytes into the document"))?;
+    Ok(())
+}
+
+/// About the bytes of a value's text; never less than a few for each part.
+fn weight(value: &Value) -> usize {
+    8 + match value {
+        Value::String(text) => text.len(),
+        Value::Array(list) => list.iter().map(weight).sum(),
+        Value::Object(map) => map.iter().map(|(key, value)| key.len() + weight(value)).sum(),
+        _ => 0,
     }
 }
 
@@ -335,6 +371,26 @@ mod tests {
                 }
                 (result, _) => panic!("{ops} gave {result:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn copies_of_copies_come_to_an_end() {
+        let many = |ops: Value| {
+            Value::from_iter(std::iter::repeat_n(ops.as_array().unwrap(), 200).flatten().cloned())
+        };
+        let wide = many(json!([{"op": "copy", "from": "/a", "path": "/a/-"}]));
+        let deep = many(json!([{"op": "copy", "from": "", "path": "/b"}]));
+        let down = many(json!([
+            {"op": "move", "from": "/a", "path": "/b"},
+            {"op": "add", "path": "/a", "value": []},
+            {"op": "move", "from": "/b", "path": "/a/-"},
+        ]));
+        for (ops, text) in
+            [(wide, "more than 67108864 bytes"), (deep, "deeper than 128"), (down, "deeper than 128")]
+        {
+            let fault = patch(ops).apply(&mut json!({"a": [[1]]})).unwrap_err();
+            assert!(fault.reason.contains(text), "{fault:?}");
         }
     }
 
