@@ -18,7 +18,7 @@ pub(crate) const JSON_LIMIT: usize = 16 << 20;
 /// Longest pause between two pieces of a body.
 const PIECE: Duration = Duration::from_secs(60);
 /// How much of a refused body is taken before the answer, in bytes.
-const DRAINED: usize = 64 << 20;
+const DRAINED: usize = 256 << 20;
 /// How long that may take.
 const DRAIN: Duration = Duration::from_secs(10);
 /// Content type of uploads.
