@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests need and is absent: real BMC peers from Debian, pyghmi in a Python venv.
+# Installs what the tests need and is absent: real BMC peers from Debian, pyghmi, PyNaCl and others in a Python venv.
 # Says what it cannot install; tests whose peer is missing then say SKIPPED.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,6 +11,7 @@ need ipmitool ipmitool
 need ipmipower freeipmi-tools
 need qemu-system-x86_64 qemu-system-x86
 need python3 python3
+need curl curl
 need cc gcc
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 
@@ -33,6 +34,6 @@ if ! cmp -s tests/peers/requirements.txt "$stamp" 2>/dev/null; then
   if python3 -m venv .venv && .venv/bin/pip install -q --disable-pip-version-check -r tests/peers/requirements.txt; then
     cp tests/peers/requirements.txt "$stamp"
   else
-    echo "setup: MISSING the Python venv; the pyghmi tests will say SKIPPED" >&2
+    echo "setup: MISSING the Python venv; the tests with Python peers will say SKIPPED" >&2
   fi
 fi

@@ -2,19 +2,11 @@
 //! short, it refuses cycle and identify.
 
 use super::process::{Running, free_udp_port, scripts, skipped, wait_until};
-use super::{PASSWORD, USER};
+use super::{PASSWORD, USER, python};
 use std::net::{SocketAddr, UdpSocket};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
-
-/// The Python that has pyghmi: `DRP_TEST_PYTHON`, or `.venv/bin/python` of the workspace.
-fn python() -> Option<PathBuf> {
-    let path = std::env::var_os("DRP_TEST_PYTHON")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../.venv/bin/python"), PathBuf::from);
-    let works = Command::new(&path).args(["-c", "import pyghmi.ipmi.bmc"]).output();
-    works.is_ok_and(|o| o.status.success()).then_some(path)
-}
 
 /// A running fake BMC.
 #[derive(Debug)]
@@ -27,7 +19,7 @@ pub struct PyghmiBmc {
 impl PyghmiBmc {
     /// Starts it. `None` (after saying SKIPPED) when Python or pyghmi is absent.
     pub fn start() -> Option<Self> {
-        let Some(python) = python() else {
+        let Some(python) = python::with_module("pyghmi.ipmi.bmc") else {
             skipped("pyghmi", "run tests/setup.sh, or set DRP_TEST_PYTHON to a Python that has it");
             return None;
         };
