@@ -15,7 +15,8 @@ async fn secure_param(daemon: &Daemon) {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_event_log_error_or_file_shows_a_secret() {
     let dir = tempfile::tempdir_in("/tmp").unwrap();
-    let daemon = Daemon::builder().base(dir.path()).plugin("incrementer").env("DRP_LOG", "debug").start();
+    let daemon = Daemon::builder().base(dir.path()).plugin("incrementer").start();
+    daemon.expect(201, "POST", "prefs", json!({"logLevel": "debug"})).await;
     let mut events = EventSocket::connect(&daemon).await;
     events.register("*.*.*").await;
     secure_param(&daemon).await;
