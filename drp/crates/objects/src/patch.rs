@@ -110,6 +110,18 @@ impl Patch {
         self.ops.iter().all(|op| op.verb == Verb::Test)
     }
 
+    /// The patched document.
+    ///
+    /// # Errors
+    /// 409 of type PATCH with `Patch error at line N: <reason>`.
+    pub fn applied(&self, mut document: Value) -> Result<Value> {
+        let failed = |fault: PatchFault| {
+            Error::new(409, "PATCH", format!("Patch error at line {}: {}", fault.line, fault.reason))
+        };
+        self.apply(&mut document).map_err(failed)?;
+        Ok(document)
+    }
+
     /// Applies all operations to a document. When one fails the document is left half patched: patch a copy.
     pub(crate) fn apply(&self, document: &mut Value) -> Result<(), PatchFault> {
         let mut left = MAX_GROWTH;

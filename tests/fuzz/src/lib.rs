@@ -1,0 +1,114 @@
+//! What the fuzz targets do with a text, and what must hold whatever it is. The seeds of `corpus/` run through the same
+//! functions in `cargo test -p drp-tests --test fuzz`.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
+
+use drp_objects::{ListQuery, Objects, Options, Patch, Principal};
+use serde_json::{Value, json};
+use std::sync::OnceLock;
+
+/// A document on the first line, a patch on the others (RFC 6902, wire-protocol §3.4).
+pub fn patch(data: &[u8]) {
+    let at = data.iter().position(|b| *b == b'\n').unwrap_or(0);
+    let (document, ops) = data.split_at(at);
+    let patch = match Patch::parse(ops) {
+        Ok(patch) => patch,
+        Err(error) => return refused(error.code, 400, &error.messages),
+    };
+    let Ok(document) = serde_json::from_slice::<Value>(document) else { return };
+    match patch.applied(document.clone()) {
+        Err(error) => refused(error.code, 409, &error.messages),
+        Ok(result) => {
+            if patch.only_reads() {
+                assert_eq!(result, document, "tests changed the document");
+            }
+            // What came out is a document like any other: it is found by a test and can be put in its place again.
+            let again = json!([{"op": "test", "path": "", "value": result}, {"op": "replace", "path": "", "value": result}]);
+            let text = again.to_string();
+            if text.len() < 1 << 20 && depth(&again) < 100 {
+                let again = Patch::parse(text.as_bytes()).expect("a patch of what was patched");
+                assert_eq!(again.applied(result.clone()).expect("it is what it is"), result);
+            }
+        }
+    }
+}
+
+fn depth(value: &Value) -> usize {
+    1 + match value {
+        Value::Array(list) => list.iter().map(depth).max().unwrap_or(0),
+        Value::Object(map) => map.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+fn refused(code: u16, want: u16, messages: &[String]) {
+    assert_eq!(code, want, "{messages:?}");
+    assert!(!messages.is_empty() && messages.iter().all(|text| !text.is_empty()), "{messages:?}");
+}
+
+/// A decoded query string of a list of machines (wire-protocol §3.5).
+pub fn filter(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let pairs = text.trim_end_matches('\n').split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let mut query = match ListQuery::parse(pairs) {
+        Ok(query) => query,
+        Err(error) => return refused(error.code, 406, &error.messages),
+    };
+    let who = Principal::full("user:fuzz");
+    let listing = match machines().list(&who, "machines", &query) {
+        Ok(listing) => listing,
+        Err(error) => return refused(error.code, 406, &error.messages),
+    };
+    assert_eq!(listing.total, MACHINES);
+    assert!(listing.count <= listing.filtered && listing.filtered <= listing.total, "{text}");
+    let list: Vec<Value> = serde_json::from_slice(&listing.json).expect("a JSON list");
+    assert_eq!(list.len(), listing.count, "{text}");
+    query.head = true;
+    let counted = machines().list(&who, "machines", &query).expect("HEAD as GET");
+    assert_eq!(counted.filtered, listing.filtered, "{text}");
+    // Limits and order say which are shown, not which match.
+    (query.head, query.offset, query.limit, query.reverse) = (false, 0, None, !query.reverse);
+    let whole = machines().list(&who, "machines", &query).expect("the same list, turned round");
+    assert_eq!((whole.count, whole.filtered), (listing.filtered, listing.filtered), "{text}");
+}
+
+const MACHINES: usize = 5;
+
+/// A few machines that differ in everything lists look at.
+fn machines() -> &'static Objects {
+    static OBJECTS: OnceLock<Objects> = OnceLock::new();
+    OBJECTS.get_or_init(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("runtime");
+        runtime.block_on(async {
+            let store = drp_store::open("memory:///", drp_store::Options::default()).expect("store");
+            let objects = Objects::open(store, Options::default()).await.expect("objects");
+            let who = Principal::full("user:fuzz");
+            for (name, kind) in [("lamp/id", "integer"), ("lamp/name", "string"), ("lamp/on", "boolean")] {
+                let param = json!({"Name": name, "Schema": {"type": kind}});
+                objects.create(&who, "params", param).await.expect("param");
+            }
+            for n in 0..MACHINES {
+                let machine = json!({
+                    "Name": format!("m{n}"),
+                    "Address": if n % 2 == 0 { format!("10.0.0.{n}") } else { String::new() },
+                    "Meta": {"side": if n < 2 { "left" } else { "right" }},
+                    "Params": {"lamp/id": n, "lamp/name": format!("größe {n}"), "lamp/on": n % 2 == 0, "free": [n]},
+                });
+                objects.create(&who, "machines", machine).await.expect("machine");
+            }
+            objects
+        })
+    })
+}
+
+/// A content bundle, JSON or YAML, as a file and as it comes over the wire (wire-protocol §2.5).
+pub fn bundle(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let _ = drp_content::parse_wire(text);
+    let Ok(bundle) = drp_content::parse("bundle", text) else { return };
+    let json = drp_content::to_json(&bundle).expect("as JSON");
+    assert_eq!(drp_content::parse("again", &json).expect("our own JSON"), bundle);
+    let yaml = drp_content::to_yaml(&bundle).expect("as YAML");
+    assert_eq!(drp_content::parse("again", &yaml).expect("our own YAML"), bundle);
+    let _ = drp_content::summary(&bundle);
+    let _ = drp_content::document(&bundle);
+}
