@@ -1,31 +1,37 @@
-//! Content layers (wire-protocol §1.11, §2.5).
+//! Content layers (wire-protocol §1.11, §2.5): what they are, and what callers do with them.
 
 use crate::{
-    Objects, Principal, Result,
-    checks::{Report, Subject},
-    events::Happening,
+    Objects, Result,
     fault::Fault,
     kept,
-    memory::Row,
+    memory::Table,
     secure,
-    state::Layer,
-    write::{judge, set},
+    state::{Layer, Sections},
 };
-use bytes::Bytes;
-use drp_protocol::{Bundle, BundleSummary, JsonMap, SecureData};
+use drp_content::settle;
+use drp_protocol::{Bundle, BundleMeta, BundleSummary, JsonMap, SecureData};
 use drp_store::{Batch, Op};
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
-    hash::{Hash, Hasher},
     sync::{Arc, PoisonError},
 };
 
-/// Where a layer stands in the stack, highest priority first.
+mod judge;
+mod needs;
+mod place;
+
+pub(crate) use place::{Placing, revision_of};
+
+/// Where a layer stands in the stack, highest priority first. The writable objects stand above all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LayerKind {
+    /// The operator's own file, read at start: it may hide what may be hidden, and be hidden.
+    Local,
     /// Content uploaded by people.
     Dynamic,
+    /// Defaults from a file, read at start; other layers may hide them.
+    Default,
     /// Content of a plugin provider.
     Plugin,
     /// Objects that must always be there; other layers may hide them.
@@ -33,178 +39,124 @@ pub enum LayerKind {
 }
 
 impl LayerKind {
-    /// How a layer is called in texts about clashes.
-    fn label(self, name: &str) -> String {
-        match self {
-            Self::Dynamic => format!("dynamic-{name}"),
-            Self::Plugin => format!("plugin-{name}"),
-            Self::Basic => format!("basic-{name}"),
-        }
-    }
-
-    /// The `Type` of a layer that does not say its own.
+    /// The `Type` of such a layer, which texts about clashes put before its name.
     fn word(self) -> &'static str {
         match self {
+            Self::Local => "local",
             Self::Dynamic => "dynamic",
+            Self::Default => "default",
             Self::Plugin => "plugin",
             Self::Basic => "basic",
         }
     }
+
+    fn label(self, name: &str) -> String {
+        format!("{}-{name}", self.word())
+    }
+
+    /// The name of a layer that there is once, and that comes from the daemon itself.
+    fn own_name(self) -> Option<&'static str> {
+        match self {
+            Self::Local => Some("LocalStore"),
+            Self::Default => Some("DefaultStore"),
+            Self::Basic => Some("BasicStore"),
+            Self::Dynamic | Self::Plugin => None,
+        }
+    }
+
+    /// What a bundle says of itself, as a layer of this kind.
+    fn settle(self, meta: &mut BundleMeta) {
+        if let Some(name) = self.own_name() {
+            name.clone_into(&mut meta.name);
+        }
+        // Uploaded content may offer defaults; no other type is for the uploader to choose.
+        let own = self == Self::Dynamic && meta.r#type.trim() == "default";
+        (if own { "default" } else { self.word() }).clone_into(&mut meta.r#type);
+        settle(meta);
+    }
 }
 
-const WRITABLE: &str = "writable-BackingStore";
+/// The writable objects, as a layer.
+const WRITABLE: &str = "BackingStore";
+/// Types whose objects the daemon keeps itself, and no content brings.
+const NO_CONTENT: [&str; 3] = ["jobs", "preferences", "users"];
 
 impl Objects {
     /// Adds a read-only layer, or replaces the one of the same name. Its objects carry `ReadOnly` and `Bundle`; plain
     /// values of secure params are sealed. With `force`, writable objects with the same key are removed. Sections of
-    /// unknown types are left out with a warning. A dynamic layer is durable: it is kept in the store, in the same
-    /// batch that makes it seen, and is there again after the next [`Objects::open`].
+    /// unknown types wait, with a warning, until a plugin brings the type. A dynamic layer is durable: it is kept in
+    /// the store, in the same batch that makes it seen, and is there again after the next [`Objects::open`].
     ///
     /// # Errors
-    /// 422 `<prefix>:<key> in layer <new> would override layer <old>`, or an object that breaks its rules; `Store at
-    /// content- has no Name metadata`; the store's own when it cannot write. Then nothing has changed.
+    /// 422 `<prefix>:<key> in layer <new> would override layer <old>`, an object that breaks its rules, or a need that
+    /// is not met (uploaded content only; that of providers and files gets warnings); 409 when other content needs what
+    /// the new version no longer is; `Store at content- has no Name metadata`; the store's own when it cannot write.
+    /// Then nothing has changed.
     pub async fn put_layer(&self, bundle: Bundle, kind: LayerKind, force: bool) -> Result<BundleSummary> {
-        self.place_layer(bundle, kind, force, kind == LayerKind::Dynamic).await
+        self.place_layer(bundle, Placing::fresh(kind, force)).await
     }
 
-    /// As [`Objects::put_layer`]; with `keep` the bundle goes to the store, values of secure params sealed.
-    pub(crate) async fn place_layer(
-        &self,
-        bundle: Bundle,
-        kind: LayerKind,
-        force: bool,
-        keep: bool,
-    ) -> Result<BundleSummary> {
-        let Bundle { mut meta, sections } = bundle;
-        if meta.name.is_empty() {
-            let text = "Store at content- has no Name metadata".to_owned();
-            return Err(Fault::invalid("contents", "", vec![text]).into());
-        }
-        if meta.r#type.is_empty() {
-            kind.word().clone_into(&mut meta.r#type);
-        }
-        meta.overwritable = kind == LayerKind::Basic;
-        let name: Arc<str> = meta.name.as_str().into();
-        let mut kept = Bundle { meta: meta.clone(), sections: BTreeMap::new() };
-        let mut summary = BundleSummary { meta, ..BundleSummary::default() };
-        let inner = &self.inner;
-        let still = inner.topology.write().await;
-        let mut removed = Vec::new();
-        let mut rows: Vec<(Arc<crate::memory::Table>, Row)> = Vec::new();
-        let mut ops = Vec::new();
-        let mut new_keys = Vec::new();
-        // Params first: whether values are sealed depends on the params of the same bundle.
-        let secure_here = secure_params(&sections);
-        for (prefix, objects) in sections {
-            let Some(table) = inner.state.table(&prefix) else {
-                summary.warnings.push(format!("{prefix}: objects of an unknown type were left out"));
-                if keep {
-                    kept.sections.insert(prefix, objects);
-                }
-                continue;
-            };
-            summary.counts.insert(prefix.clone(), i64::try_from(objects.len()).unwrap_or(i64::MAX));
-            let mut section = BTreeMap::new();
-            for (key, object) in objects {
-                self.admit(kind, &name, &table, &key, force, &mut removed)?;
-                let mut object = self.layer_object(&table, &key, object)?;
-                self.seal_in_layer(&prefix, &key, &mut object, &secure_here, &mut ops, &mut new_keys)?;
-                if keep {
-                    section.insert(key.clone(), object.clone());
-                }
-                set(&mut object, "ReadOnly", Value::Bool(true));
-                set(&mut object, "Bundle", name.to_string().into());
-                judge(&mut object, table.kind.raw, &[]);
-                rows.push((
-                    Arc::clone(&table),
-                    Row::new(&table.kind, &key, &object, Some(Arc::clone(&name))),
-                ));
-            }
-            kept.sections.insert(prefix, section);
-        }
-        let present: std::collections::HashSet<(&str, &str)> =
-            rows.iter().map(|(table, row)| (table.kind.prefix.as_str(), &*row.key)).collect();
-        let lost = self.tables().iter().any(|table| {
-            table.layer_keys(&name).iter().any(|key| !present.contains(&(table.kind.prefix.as_str(), &**key)))
-        });
-        drop(present);
-        for (table, row) in &removed {
-            ops.push(Op::delete(table.kind.prefix.as_str(), &*row.key));
-        }
-        if keep {
-            ops.push(kept::put(&kept)?);
-        } else if kind != LayerKind::Dynamic
-            && self.layer(&name).is_some_and(|l| l.kind == LayerKind::Dynamic)
-        {
-            ops.push(kept::delete(&name));
-        }
-        let layer = Layer { name: Arc::clone(&name), kind, summary: summary.clone() };
-        let state = Arc::clone(&inner.state);
-        let apply = move || {
-            for (key_name, key) in new_keys {
-                state.keys.insert(key_name, key);
-            }
-            for (table, row) in removed {
-                table.remove(&row.key);
-                state.events.happened(Happening {
-                    kind: table.kind.prefix.clone(),
-                    action: "delete",
-                    key: row.key.to_string(),
-                    principal: "system".to_owned(),
-                    object: row.json.clone(),
-                    original: Bytes::new(),
-                });
-            }
-            let tables: Vec<_> =
-                state.tables.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
-            for table in tables {
-                table.remove_layer(&layer.name);
-            }
-            for (table, mut row) in rows {
-                row.revision = revision_of(&row.json);
-                table.put_under(kind, Arc::new(row));
-            }
-            let mut layers = state.layers.write().unwrap_or_else(PoisonError::into_inner);
-            layers.retain(|l| l.name != layer.name);
-            layers.push(layer);
-            layers.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
-        };
-        if ops.is_empty() {
-            // Other layers live in memory: without secrets to keep there is nothing to write, and no flush at start.
-            apply();
-        } else {
-            inner.store.submit(Batch::new(ops).then(move |_| apply())).await.map_err(Fault::from)?;
-        }
-        drop(still);
-        self.seal_flipped(&secure_here).await?;
-        self.reconsider_layer(&name, lost).await?;
-        Ok(summary)
+    /// Adds uploaded content.
+    ///
+    /// # Errors
+    /// 409 `Content <name> already exists`, and as [`Objects::put_layer`].
+    pub async fn create_content(&self, bundle: Bundle, force: bool) -> Result<BundleSummary> {
+        let placing = Placing { present: Some(false), ..Placing::fresh(LayerKind::Dynamic, force) };
+        self.place_layer(bundle, placing).await
     }
 
-    /// Removes a layer, from the store too. Gives its summary, or none when there is no such layer.
+    /// Replaces uploaded content.
+    ///
+    /// # Errors
+    /// 400 for another name, 404 `Cannot find <name>`, 409 for a layer that was not uploaded, and as
+    /// [`Objects::put_layer`].
+    pub async fn update_content(&self, name: &str, bundle: Bundle, force: bool) -> Result<BundleSummary> {
+        let new = bundle.meta.name.trim();
+        if new != name {
+            let text = format!("Cannot change name from {name} to {new}");
+            return Err(refused(400, "PUT", name, text).into());
+        }
+        let placing = Placing { present: Some(true), ..Placing::fresh(LayerKind::Dynamic, force) };
+        self.place_layer(bundle, placing).await
+    }
+
+    /// Removes uploaded content and gives its last summary.
+    ///
+    /// # Errors
+    /// 404 `No such content store`; 409 for a layer that was not uploaded, and `StillInUseError` when other content
+    /// needs it.
+    pub async fn remove_content(&self, name: &str) -> Result<BundleSummary> {
+        let none = || refused(404, "DELETE", name, "No such content store".to_owned());
+        only_uploaded("DELETE", name, self.layer(name).map(|l| l.kind))?;
+        Ok(self.take_layer(name, true).await?.ok_or_else(none)?)
+    }
+
+    /// Removes a layer, from the store too, whoever needs it. Gives its summary, or none when there is no such layer.
     ///
     /// # Errors
     /// 500 or 503 when the store fails; then the layer stays.
     pub async fn remove_layer(&self, name: &str) -> Result<Option<BundleSummary>> {
+        self.take_layer(name, false).await
+    }
+
+    async fn take_layer(&self, name: &str, unless_needed: bool) -> Result<Option<BundleSummary>> {
         let still = self.inner.topology.write().await;
         let Some(layer) = self.layer(name) else { return Ok(None) };
+        if unless_needed {
+            self.unneeded(name, None)?;
+        }
+        let summary = self.summary_of(&layer);
         let tables = self.tables();
         let (mut ops, mut secrets) = (Vec::new(), Vec::new());
         if layer.kind == LayerKind::Dynamic {
             ops.push(kept::delete(name));
         }
-        let state = Arc::clone(&self.inner.state);
         for table in &tables {
             for key in table.layer_keys(name) {
-                let secret = secure::Keys::name(&table.kind.prefix, &key);
-                let elsewhere = table.get(&key).is_some_and(|row| row.layer.is_none())
-                    || table.layers_with(&key).iter().any(|(_, other)| **other != *name);
-                if !elsewhere && state.keys.get(&secret).is_some() {
-                    ops.push(Op::delete(secure::SPACE, secret.as_str()));
-                    secrets.push(secret);
-                }
+                self.forget_key(table, &key, name, &mut ops, &mut secrets);
             }
         }
+        let state = Arc::clone(&self.inner.state);
         let gone = Arc::clone(&layer.name);
         let apply = move || {
             let mut layers = state.layers.write().unwrap_or_else(PoisonError::into_inner);
@@ -224,183 +176,147 @@ impl Objects {
         }
         drop(still);
         self.reconsider(true).await?;
-        Ok(Some(layer.summary))
+        Ok(Some(summary))
     }
 
-    fn layer(&self, name: &str) -> Option<Layer> {
-        let layers = self.inner.state.layers.read().unwrap_or_else(PoisonError::into_inner);
-        layers.iter().find(|l| *l.name == *name).cloned()
+    /// The secret key of an object that goes with its layer, unless the key is another layer's too.
+    fn forget_key(
+        &self,
+        table: &Table,
+        key: &str,
+        layer: &str,
+        ops: &mut Vec<Op>,
+        secrets: &mut Vec<String>,
+    ) {
+        let secret = secure::Keys::name(&table.kind.prefix, key);
+        let elsewhere = table.get(key).is_some_and(|row| row.layer.is_none())
+            || table.layers_with(key).iter().any(|(_, other)| **other != *layer);
+        if !elsewhere && self.inner.state.keys.get(&secret).is_some() {
+            ops.push(Op::delete(secure::SPACE, secret.as_str()));
+            secrets.push(secret);
+        }
     }
 
-    /// Summaries of all layers in stack order.
+    pub(crate) fn layer(&self, name: &str) -> Option<Layer> {
+        self.all_layers().into_iter().find(|l| *l.name == *name)
+    }
+
+    fn all_layers(&self) -> Vec<Layer> {
+        self.inner.state.layers.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Summaries of the read-only layers in stack order, with what is wrong with each of them now.
     #[must_use]
     pub fn layers(&self) -> Vec<BundleSummary> {
-        let layers = self.inner.state.layers.read().unwrap_or_else(PoisonError::into_inner);
-        layers.iter().map(|l| l.summary.clone()).collect()
+        self.all_layers().iter().map(|layer| self.summary_of(layer)).collect()
     }
 
-    /// Whether an object of a new layer may have its key.
-    fn admit(
-        &self,
-        kind: LayerKind,
-        name: &str,
-        table: &Arc<crate::memory::Table>,
-        key: &str,
-        force: bool,
-        removed: &mut Vec<(Arc<crate::memory::Table>, Arc<Row>)>,
-    ) -> Result<()> {
-        let clash = |old: String| Fault::Override {
-            prefix: table.kind.prefix.clone(),
-            key: key.to_owned(),
-            new: kind.label(name),
-            old,
+    /// Summaries of the whole stack: the writable objects, then the layers (GET `/contents`).
+    #[must_use]
+    pub fn contents(&self) -> Vec<BundleSummary> {
+        let mut all = vec![self.writable_summary()];
+        all.extend(self.layers());
+        all
+    }
+
+    /// One entry of [`Objects::contents`].
+    #[must_use]
+    pub fn content_summary(&self, name: &str) -> Option<BundleSummary> {
+        if name == WRITABLE {
+            return Some(self.writable_summary());
+        }
+        Some(self.summary_of(&self.layer(name)?))
+    }
+
+    /// A layer with all its objects, also those that another layer hides. Values of its secure params are opened; those
+    /// of writable objects (`BackingStore`) stay sealed.
+    #[must_use]
+    pub fn content(&self, name: &str) -> Option<Bundle> {
+        if name == WRITABLE {
+            let meta = self.writable_summary().meta;
+            let tables = self.tables().into_iter().filter(|t| !NO_CONTENT.contains(&t.kind.prefix.as_str()));
+            let sections = tables.filter_map(|table| {
+                let rows = table.snapshot().into_iter().filter(|row| row.layer.is_none());
+                let objects: BTreeMap<_, _> = rows.map(|row| (row.key.to_string(), row.map())).collect();
+                (!objects.is_empty()).then(|| (table.kind.prefix.clone(), objects))
+            });
+            return Some(Bundle { meta, sections: sections.collect() });
+        }
+        Some(self.bundle_of(&self.layer(name)?, true))
+    }
+
+    /// The bundle that a layer was made from.
+    fn bundle_of(&self, layer: &Layer, opened: bool) -> Bundle {
+        let mut sections: Sections = (*layer.waiting).clone();
+        for prefix in layer.counts.keys() {
+            let Some(table) = self.inner.state.table(prefix) else { continue };
+            let section = sections.entry(prefix.clone()).or_default();
+            for row in table.layer_rows(&layer.name) {
+                let mut object = row.map();
+                if opened {
+                    self.open_params(prefix, &row.key, &mut object);
+                }
+                section.insert(row.key.to_string(), object);
+            }
+        }
+        Bundle { meta: layer.meta.clone(), sections }
+    }
+
+    /// Opens the sealed values of an object; one that cannot be opened stays as it is.
+    fn open_params(&self, prefix: &str, key: &str, object: &mut JsonMap) {
+        let Some(own) = self.inner.state.keys.get(&secure::Keys::name(prefix, key)) else { return };
+        let Some(Value::Object(params)) = object.get_mut("Params") else { return };
+        for value in params.values_mut().filter(|value| SecureData::is_sealed(value)) {
+            if let Ok(plain) = secure::open(&own, value) {
+                *value = plain;
+            }
+        }
+    }
+
+    fn writable_summary(&self) -> BundleSummary {
+        let mut meta = BundleMeta {
+            name: WRITABLE.to_owned(),
+            version: "user".to_owned(),
+            description: "Writable backing store".to_owned(),
+            ..BundleMeta::default()
         };
-        for (other_kind, other) in table.layers_with(key) {
-            if *other != *name && other_kind != LayerKind::Basic && kind != LayerKind::Basic {
-                return Err(clash(other_kind.label(&other)).into());
-            }
-        }
-        if kind != LayerKind::Basic
-            && let Some(row) = table.get(key).filter(|row| row.layer.is_none())
-        {
-            if !force {
-                return Err(clash(WRITABLE.to_owned()).into());
-            }
-            removed.push((Arc::clone(table), row));
-        }
-        Ok(())
+        settle(&mut meta);
+        let counts = self.tables().into_iter().filter_map(|table| {
+            let count = table.writable();
+            (count > 0).then(|| (table.kind.prefix.clone(), i64::try_from(count).unwrap_or(i64::MAX)))
+        });
+        BundleSummary { meta, counts: counts.collect(), warnings: Vec::new() }
     }
 
-    /// An object of a bundle in its exact field set. Its key is the section's, whatever the object says.
-    fn layer_object(&self, table: &crate::memory::Table, key: &str, object: JsonMap) -> Result<JsonMap> {
-        let prefix = table.kind.prefix.as_str();
-        let invalid = |text: String| Fault::invalid(prefix, key, vec![format!("{key}: {text}")]);
-        let mut object = (table.kind.normalise)(prefix, object).map_err(invalid)?;
-        let own = table.kind.key(&object);
-        if own.is_empty() {
-            object.insert(table.kind.key_field.clone(), key.into());
-        } else if own != key {
-            return Err(invalid(format!("is stored under this key but calls itself {own}")).into());
-        }
-        if prefix == "params" {
-            // Schemas of layers are compiled when they are first used: a hundred layers must not slow the start.
-            return Ok(object);
-        }
-        if let Some(schema) = &table.kind.schema {
-            let texts = schema.checker.violations(&Value::Object(object.clone()));
-            if !texts.is_empty() {
-                return Err(Fault::invalid(prefix, key, texts).into());
-            }
-        }
-        let mut report = Report::default();
-        Subject { state: &self.inner.state, prefix, key, object: &object }.examine(&mut report);
-        if report.fatal.is_empty() {
-            Ok(object)
-        } else {
-            Err(Fault::invalid(prefix, key, report.fatal).into())
-        }
+    fn summary_of(&self, layer: &Layer) -> BundleSummary {
+        let mut warnings: Vec<String> = layer
+            .waiting
+            .keys()
+            .map(|prefix| format!("{prefix}: objects of an unknown type were left out"))
+            .collect();
+        warnings.extend(layer.notes.iter().cloned());
+        warnings.extend(self.unmet(&layer.meta));
+        warnings.extend(self.unavailable(layer));
+        BundleSummary { meta: layer.meta.clone(), counts: layer.counts.clone(), warnings }
     }
 
-    fn seal_in_layer(
-        &self,
-        prefix: &str,
-        key: &str,
-        object: &mut JsonMap,
-        secure_here: &BTreeMap<String, bool>,
-        ops: &mut Vec<Op>,
-        new_keys: &mut Vec<(String, Arc<crypto_box::SecretKey>)>,
-    ) -> Result<()> {
-        let Some(Value::Object(params)) = object.get_mut("Params") else { return Ok(()) };
-        let key_name = secure::Keys::name(prefix, key);
-        let mut own = self.inner.state.keys.get(&key_name);
-        for (name, value) in params.iter_mut() {
-            let secure = match secure_here.get(name) {
-                Some(secure) => *secure,
-                None => self.inner.state.param(name).is_some_and(|def| def.secure),
-            };
-            if !secure || SecureData::is_sealed(value) {
-                continue;
-            }
-            let with = match &own {
-                Some(own) => Arc::clone(own),
-                None => {
-                    let fresh = Arc::new(secure::fresh_key()?);
-                    ops.push(Op::put(secure::SPACE, key_name.as_str(), fresh.to_bytes().to_vec()));
-                    new_keys.push((key_name.clone(), Arc::clone(&fresh)));
-                    own = Some(Arc::clone(&fresh));
-                    fresh
-                }
-            };
-            *value = secure::seal(&with.public_key(), value)?;
-        }
-        Ok(())
-    }
-
-    /// Seals plain values that objects already hold for params that are secure now (wire-protocol §5).
-    async fn seal_flipped(&self, params: &BTreeMap<String, bool>) -> Result<()> {
-        for (name, _) in params.iter().filter(|(_, secure)| **secure) {
-            self.seal_values_of(name).await?;
-        }
-        Ok(())
-    }
-
-    /// After a write to a Param: values stored for it are sealed when it is secure.
-    pub(crate) async fn after_param_change(&self, prefix: &str, key: &str) -> Result<()> {
-        if prefix == "params" && self.inner.state.param(key).is_some_and(|def| def.secure) {
-            Box::pin(self.seal_values_of(key)).await?;
-        }
-        Ok(())
-    }
-
-    async fn seal_values_of(&self, name: &str) -> Result<()> {
-        for table in self.tables().into_iter().filter(|t| t.kind.has_params) {
-            for row in table.snapshot() {
-                let plain = |row: &Row| row.params().get(name).is_some_and(|v| !SecureData::is_sealed(v));
-                if row.layer.is_some()
-                    || !crate::checks::mentions(&table.kind, &row, "Params", name)
-                    || !plain(&row)
-                {
-                    continue;
-                }
-                // Writing the object again seals it.
-                let sealed = Box::pin(self.rewrite(&table.kind.prefix, &row.key)).await;
-                if let Err(error) = sealed {
-                    tracing::warn!(object = %row.key, param = name, %error, "a value of a secure param stays unsealed");
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes an object again as it is, which seals, judges and publishes it anew.
-    pub(crate) async fn rewrite(&self, prefix: &str, key: &str) -> Result<()> {
-        let system = Principal::system();
-        self.change(&system, prefix, key, crate::write::Verb::Save, |_, row| Ok(Some(row.map()))).await?;
-        Ok(())
-    }
-
-    fn tables(&self) -> Vec<Arc<crate::memory::Table>> {
+    pub(crate) fn tables(&self) -> Vec<Arc<Table>> {
         self.inner.state.tables.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 }
 
-/// Objects of layers are not in the store, so their revision is a digest of their text; the highest bit keeps it apart
-/// from those of stored objects.
-pub(crate) fn revision_of(json: &[u8]) -> u64 {
-    let mut hasher = std::hash::DefaultHasher::new();
-    json.hash(&mut hasher);
-    hasher.finish() | 1 << 63
+/// An answer about content as a whole.
+fn refused(code: u16, kind: &'static str, name: &str, text: String) -> Fault {
+    Fault::Refused { kind, model: "contents".to_owned(), key: name.to_owned(), messages: vec![text], code }
 }
 
-/// The params of a bundle and whether they are secure.
-fn secure_params(sections: &BTreeMap<String, BTreeMap<String, JsonMap>>) -> BTreeMap<String, bool> {
-    let secure = |object: &JsonMap| {
-        object
-            .iter()
-            .any(|(name, value)| name.eq_ignore_ascii_case("Secure") && value.as_bool() == Some(true))
+/// Layers of providers go with their provider, those of files and the daemon's own with the daemon.
+fn only_uploaded(method: &'static str, name: &str, kind: Option<LayerKind>) -> Result<(), Fault> {
+    let word = match kind {
+        None if name == WRITABLE => "writable",
+        None | Some(LayerKind::Dynamic) => return Ok(()),
+        Some(other) => other.word(),
     };
-    sections
-        .get("params")
-        .map(|p| p.iter().map(|(name, o)| (name.clone(), secure(o))).collect())
-        .unwrap_or_default()
+    let text = format!("{name} is a {word} layer and cannot be changed here");
+    Err(refused(409, method, name, text))
 }

@@ -15,6 +15,8 @@ use std::{
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
+mod under;
+
 /// One object: its text, never a tree, so that ten thousand of them stay small.
 #[derive(Debug)]
 pub(crate) struct Row {

@@ -80,6 +80,7 @@ impl Objects {
     /// # Errors
     /// 422 when a field table is not an object or names a built-in type; 500 when the store cannot be read.
     pub async fn register_types(&self, store_objects: &JsonMap) -> Result<()> {
+        let mut came = Vec::new();
         for (prefix, fields) in store_objects {
             let invalid = |text: String| Fault::invalid("store_objects", prefix, vec![text]);
             let fits = !prefix.is_empty()
@@ -108,7 +109,9 @@ impl Objects {
                 None => Arc::new(crate::open::load(&*self.inner.store, kind)?),
             };
             self.inner.state.insert(table);
+            came.push(prefix.clone());
         }
+        self.types_came(&came).await;
         Ok(())
     }
 

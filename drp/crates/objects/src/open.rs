@@ -6,6 +6,7 @@ use crate::{
     kept,
     kind::Kind,
     kinds,
+    layers::Placing,
     locks::KeyLocks,
     memory::{Row, Table},
     objects::Inner,
@@ -70,7 +71,7 @@ impl Objects {
         objects.put_layer(basic_layer(), LayerKind::Basic, false).await?;
         for bundle in kept {
             let name = bundle.meta.name.clone();
-            if let Err(error) = objects.place_layer(bundle, LayerKind::Dynamic, false, false).await {
+            if let Err(error) = objects.place_layer(bundle, Placing::again(LayerKind::Dynamic, false)).await {
                 tracing::error!(content = name, %error, "kept content no longer fits; it is left out");
             }
         }

@@ -20,12 +20,20 @@ pub struct Options {
     pub log_lines: usize,
     /// Largest JSON text of one object, in bytes.
     pub max_object_bytes: usize,
+    /// What the daemon can do, in the words that content asks for in `RequiredFeatures`.
+    pub features: Vec<String>,
     /// The account to make when there are no users at all; none is made without it.
     pub first_user: Option<FirstUser>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { event_capacity: 8192, log_lines: 1000, max_object_bytes: 16 << 20, first_user: None }
+        Self {
+            event_capacity: 8192,
+            log_lines: 1000,
+            max_object_bytes: 16 << 20,
+            features: Vec::new(),
+            first_user: None,
+        }
     }
 }

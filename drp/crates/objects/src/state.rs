@@ -7,7 +7,7 @@ use crate::{
     schema::Checker,
     secure::Keys,
 };
-use drp_protocol::BundleSummary;
+use drp_protocol::{BundleMeta, JsonMap};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, HashMap},
@@ -19,8 +19,17 @@ use std::{
 pub(crate) struct Layer {
     pub(crate) name: Arc<str>,
     pub(crate) kind: LayerKind,
-    pub(crate) summary: BundleSummary,
+    pub(crate) meta: BundleMeta,
+    /// Objects by prefix.
+    pub(crate) counts: BTreeMap<String, i64>,
+    /// Objects of types that nobody has declared yet.
+    pub(crate) waiting: Arc<Sections>,
+    /// What people should know about it, found when it was placed.
+    pub(crate) notes: Vec<String>,
 }
+
+/// Objects by prefix and key.
+pub(crate) type Sections = BTreeMap<String, BTreeMap<String, JsonMap>>;
 
 /// The memory of the engine, without the store: commit callbacks hold it, and the store's own thread must never be
 /// the one that drops the store.

@@ -89,7 +89,8 @@ async fn keys_may_not_be_in_two_layers() {
     let mut other = lamps();
     other["meta"]["Name"] = json!("other");
     let error = put(&objects, other, LayerKind::Dynamic, false).await.unwrap_err();
-    assert_eq!(error.messages, ["params:lamp/id in layer dynamic-other would override layer plugin-lamps"]);
+    let text = |what: &str| format!("{what} in layer dynamic-other would override layer plugin-lamps");
+    assert_eq!(error.messages, [text("params:lamp/id"), text("profiles:hall")]);
     refused(
         objects.create(&me(), "profiles", json!({"Name": "hall"})).await,
         409,

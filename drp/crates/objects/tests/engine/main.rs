@@ -3,6 +3,7 @@
 
 mod actions;
 mod auth;
+mod content;
 mod crud;
 mod events;
 mod faults;
