@@ -11,7 +11,17 @@ use serde_json::{Value, json};
 /// [`ContentError::Text`] with the name and, for syntax, the line.
 pub fn parse(name: &str, text: &str) -> Result<Bundle, ContentError> {
     let wrong = |problem: String| ContentError::text(name, None, problem);
-    let mut bundle = outline(name, text, true)?;
+    let value = text::read(name, text)?;
+    let Value::Object(fields) = value else {
+        return Err(wrong("a bundle is an object with meta and sections".into()));
+    };
+    if let Some(field) =
+        fields.keys().find(|k| !["meta", "sections"].iter().any(|f| k.eq_ignore_ascii_case(f)))
+    {
+        return Err(wrong(format!("a bundle has meta and sections, not {field}")));
+    }
+    let mut bundle: Bundle =
+        serde_json::from_value(Value::Object(fields)).map_err(|e| wrong(e.to_string()))?;
     meta::settle(&mut bundle.meta);
     for (prefix, objects) in &mut bundle.sections {
         for (key, object) in objects {
@@ -29,29 +39,6 @@ pub fn parse(name: &str, text: &str) -> Result<Bundle, ContentError> {
         }
     }
     Ok(bundle)
-}
-
-/// Reads a bundle that came over the wire: its outline only. Meta is as it was sent, objects are not looked at, and
-/// fields beside `meta` and `sections` are ignored, as clients expect.
-///
-/// # Errors
-/// As [`parse`]. Texts may quote the input, which may hold secrets.
-pub fn parse_wire(text: &str) -> Result<Bundle, ContentError> {
-    outline("content", text, false)
-}
-
-fn outline(name: &str, text: &str, strict: bool) -> Result<Bundle, ContentError> {
-    let wrong = |problem: String| ContentError::text(name, None, problem);
-    let value = text::read(name, text)?;
-    let Value::Object(fields) = value else {
-        return Err(wrong("a bundle is an object with meta and sections".into()));
-    };
-    if let Some(field) =
-        fields.keys().find(|k| strict && !["meta", "sections"].iter().any(|f| k.eq_ignore_ascii_case(f)))
-    {
-        return Err(wrong(format!("a bundle has meta and sections, not {field}")));
-    }
-    serde_json::from_value(Value::Object(fields)).map_err(|e| wrong(e.to_string()))
 }
 
 /// The bundle as JSON indented by two spaces, without meta fields that say nothing.

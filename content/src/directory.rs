@@ -52,6 +52,14 @@ pub fn read_dir(dir: &Path) -> Result<Bundle, ContentError> {
     Ok(out)
 }
 
+/// Reads a bundle from wherever a path leads: a directory, or a file with JSON or YAML.
+///
+/// # Errors
+/// As [`read_dir`] and [`parse`](crate::parse).
+pub fn read_path(path: &Path) -> Result<Bundle, ContentError> {
+    if path.is_dir() { read_dir(path) } else { bundle::parse(&shown(path), &read(path)?) }
+}
+
 fn read_section(dir: &Path, prefix: &str) -> Result<BTreeMap<String, JsonMap>, ContentError> {
     let mut objects = BTreeMap::new();
     let mut places: BTreeMap<String, PathBuf> = BTreeMap::new();

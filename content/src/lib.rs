@@ -24,8 +24,8 @@ mod meta;
 mod needs;
 mod text;
 
-pub use bundle::{parse, parse_wire, summary, to_json, to_yaml};
-pub use directory::{read_dir, write_dir};
+pub use bundle::{parse, summary, to_json, to_yaml};
+pub use directory::{read_dir, read_path, write_dir};
 pub use document::document;
 pub use drp_protocol::{Bundle, BundleMeta, BundleSummary};
 pub use error::ContentError;
@@ -33,4 +33,4 @@ pub use escape::{escape, unescape};
 pub use kinds::key_field;
 pub use meta::settle;
 pub use needs::{Need, features, needs};
-pub use text::Format;
+pub use text::{Format, Once, read as read_value};

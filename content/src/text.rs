@@ -41,8 +41,12 @@ impl Format {
     }
 }
 
-/// Reads JSON or YAML. JSON is tried first where it can be, since it is far faster to read.
-pub(crate) fn read(file: &str, text: &str) -> Result<Value, ContentError> {
+/// Reads JSON or YAML, whose maps have each key once; YAML aliases and nesting are bounded. JSON is tried first where it
+/// can be, since it is far faster to read. `file` is what errors call the text.
+///
+/// # Errors
+/// [`ContentError::Text`] with the line where it is known. Its problem may quote the text.
+pub fn read(file: &str, text: &str) -> Result<Value, ContentError> {
     let json = matches!(text.trim_start().as_bytes().first(), Some(b'{' | b'['));
     match serde_json::from_str(text) {
         Ok(Once(value)) if json => return Ok(value),
@@ -72,7 +76,8 @@ fn told(error: &serde_json::Error) -> bool {
 const TWICE: &str = "is there twice";
 
 /// A JSON value whose maps have each key once: of two objects under one key, the first would be lost unseen.
-pub(crate) struct Once(pub(crate) Value);
+#[derive(Debug, Clone, PartialEq)]
+pub struct Once(pub Value);
 
 impl<'de> Deserialize<'de> for Once {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -292,7 +292,12 @@ impl Objects {
         let mut warnings: Vec<String> = layer
             .waiting
             .keys()
-            .map(|prefix| format!("{prefix}: objects of an unknown type were left out"))
+            .map(|prefix| match self.inner.state.table(prefix) {
+                None => format!("{prefix}: objects of an unknown type were left out"),
+                Some(_) => {
+                    format!("{prefix}: objects that do not fit their type were left out; the log says why")
+                }
+            })
             .collect();
         warnings.extend(layer.notes.iter().cloned());
         warnings.extend(self.unmet(&layer.meta));

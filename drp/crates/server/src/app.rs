@@ -29,6 +29,8 @@ pub(crate) struct App {
     pub(crate) place: Place,
     /// Paths that are being written by an upload.
     pub(crate) uploading: Mutex<HashSet<PathBuf>>,
+    /// What was wrong with content files at the start.
+    pub(crate) content_problems: Vec<String>,
 }
 
 /// Where the daemon is and what it is called.
@@ -83,10 +85,8 @@ impl App {
 
     /// What an operator should look at.
     pub(crate) fn problems(&self) -> Vec<String> {
-        let Some(host) = self.host.get() else { return Vec::new() };
-        host.problems()
-            .into_iter()
-            .map(|problem| format!("{}: {}", problem.path.display(), problem.why))
-            .collect()
+        let host = self.host.get().map(|host| host.problems()).unwrap_or_default();
+        let host = host.into_iter().map(|problem| format!("{}: {}", problem.path.display(), problem.why));
+        self.content_problems.iter().cloned().chain(host).collect()
     }
 }

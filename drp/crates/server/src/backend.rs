@@ -100,13 +100,8 @@ impl Backend for Wiring {
         provider: &'a PluginProvider,
     ) -> BoxFuture<'a, Result<(), Error>> {
         async move {
-            self.0.objects.register_types(&provider.store_objects).await?;
-            // Objects of these types in the provider's own content could not be loaded before.
-            let Ok(bundle) = bundle(provider) else { return Ok(()) };
-            if bundle.sections.keys().any(|prefix| provider.store_objects.contains_key(prefix)) {
-                self.0.objects.put_layer(bundle, LayerKind::Plugin, false).await?;
-            }
-            Ok(())
+            // Objects of these types that wait in content come in with them.
+            self.0.objects.register_types(&provider.store_objects).await
         }
         .boxed()
     }

@@ -4,6 +4,7 @@
 use crate::admin::{admin, endpoint_id};
 use crate::app::{App, Place};
 use crate::backend::Wiring;
+use crate::content_files::ContentFiles;
 use crate::life::{Life, Phase};
 use crate::listen::{BaseRoot, LocalSocket, WithLocalAddr, bind, bind_local, certificate, private_dir};
 use crate::logins::Logins;
@@ -44,6 +45,7 @@ struct Bound {
 pub(crate) async fn run(settings: Settings) -> Result<(), ServeError> {
     let started = Instant::now();
     let mut signals = Signals::new()?;
+    let files_of_content = ContentFiles::read(&settings)?;
     let base = BaseRoot::open(&settings.base_root)?;
     private_dir("plugin directory", &settings.plugin_root, 0o755)?;
     private_dir("file directory", &settings.file_root.join("files"), 0o755)?;
@@ -63,11 +65,16 @@ pub(crate) async fn run(settings: Settings) -> Result<(), ServeError> {
     let store = open_store(&settings).await?;
     let admin = admin(&settings, store.revision() == 0)?;
     let first = admin.user.clone();
-    let options =
-        Options { first_user: first.clone(), event_capacity: settings.event_queue, ..Options::default() };
+    let options = Options {
+        first_user: first.clone(),
+        event_capacity: settings.event_queue,
+        features: crate::routes::FEATURES.iter().map(|name| (*name).to_owned()).collect(),
+        ..Options::default()
+    };
     let objects =
         Objects::open(Arc::clone(&store), options).await.map_err(|e| ServeError::Objects(e.to_string()))?;
     logging::keep_in(&objects);
+    let content_problems = files_of_content.place(&objects).await;
     logging::heed(&settings, &objects.prefs(false));
     if let (Some(path), Some(user)) = (&admin.made, &first) {
         let (name, password) = (&user.name, user.password.expose());
@@ -85,6 +92,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), ServeError> {
         life: Life::default(),
         place: Place { settings, api, files, id, certificate: certificate.pem, started },
         uploading: std::sync::Mutex::default(),
+        content_problems,
     });
     let host = Host::start(host_config(&app.place), Arc::new(Wiring(Arc::clone(&app))))
         .await
@@ -127,6 +135,13 @@ async fn bring_up(app: &Arc<App>, host: &Arc<Host>) {
     controller::load(app, host);
     host.watch();
     app.life.enter(Phase::Ready);
+    // References into content that went, or came, while the daemon was down.
+    let objects = app.objects.clone();
+    tokio::spawn(async move {
+        if let Err(error) = objects.rejudge().await {
+            tracing::error!(%error, "references could not all be looked at");
+        }
+    });
     let place = &app.place;
     let ip = |address: SocketAddr| if address.ip().is_unspecified() { loopback(address) } else { address };
     tracing::info!(api = %place.api, files = %place.files, took = ?place.started.elapsed(), "ready");

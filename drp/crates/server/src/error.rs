@@ -52,6 +52,9 @@ pub enum ServeError {
         /// What the store said.
         error: String,
     },
+    /// Content from a file that was named cannot be read.
+    #[error("content: {0}")]
+    Content(String),
     /// The object engine cannot load what is stored.
     #[error("objects: {0}")]
     Objects(String),

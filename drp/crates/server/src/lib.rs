@@ -5,6 +5,7 @@ mod admin;
 mod allocator;
 mod app;
 mod backend;
+mod content_files;
 mod controller;
 mod daemon;
 mod error;

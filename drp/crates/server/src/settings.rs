@@ -46,6 +46,14 @@ pub const KEYS: &[Key] = &[
     Key { name: "socket", help: "Local socket of the command line (default <base-root>/drp.sock)" },
     Key { name: "drp-id", help: "Id of this endpoint (default made once and kept)" },
     Key { name: "backend", help: "Store: a path, or memory:/// (default <base-root>/drp.db)" },
+    Key {
+        name: "default-content",
+        help: "File or directory of content that everything else may hide, read at start (layer DefaultStore)",
+    },
+    Key {
+        name: "local-content",
+        help: "File or directory of content that stands above what is uploaded, read at start (layer LocalStore)",
+    },
     Key { name: "tls-cert", help: "PEM file of the API certificate (default made at first start)" },
     Key { name: "tls-key", help: "PEM file of its private key" },
     Key { name: "well-known-password", help: "Make the first account with the published default password" },
@@ -111,6 +119,10 @@ pub struct Settings {
     pub drp_id: String,
     /// Where objects are stored.
     pub backend: Backend,
+    /// Bundle of the layer `DefaultStore`.
+    pub default_content: Option<PathBuf>,
+    /// Bundle of the layer `LocalStore`.
+    pub local_content: Option<PathBuf>,
     /// Certificate and key given by the operator.
     pub tls: Option<TlsFiles>,
     /// Make the first account with the published default password.
@@ -288,6 +300,8 @@ impl Reader {
         let socket = self.path("socket", &under("drp.sock"));
         let drp_id = self.text("drp-id", "");
         let backend = self.backend(&under("drp.db"));
+        let default_content = self.content("default-content");
+        let local_content = self.content("local-content");
         let cert = self.text("tls-cert", "");
         let key = self.text("tls-key", "");
         let tls = match (cert.is_empty(), key.is_empty()) {
@@ -335,6 +349,8 @@ impl Reader {
             tls,
             well_known_password,
             event_queue,
+            default_content,
+            local_content,
             log_level,
             log_format,
         }
@@ -420,6 +436,18 @@ impl Reader {
             return default.to_owned();
         }
         std::path::absolute(&path).unwrap_or(path)
+    }
+
+    fn content(&mut self, name: &'static str) -> Option<PathBuf> {
+        let text = self.text(name, "");
+        if text.is_empty() {
+            return None;
+        }
+        let path = crate::content_files::path_of(&text);
+        if path.is_none() {
+            self.complain(name, &text, "a path, file://PATH or directory://PATH");
+        }
+        path
     }
 
     fn backend(&mut self, default: &Path) -> Backend {

@@ -69,6 +69,12 @@ serve_args! {
     /// Store: a path, or memory:/// [default: <base-root>/drp.db]
     #[arg(value_name = "STORE")]
     backend = "backend",
+    /// File or directory of content that everything else may hide, read at start
+    #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    default_content = "default-content",
+    /// File or directory of content that stands above what is uploaded, read at start
+    #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    local_content = "local-content",
     /// PEM file of the API certificate [default: made at first start]
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     tls_cert = "tls-cert",

@@ -40,6 +40,12 @@ impl Call {
         self.checked(body, limit).await
     }
 
+    /// The body whatever its type, at most `limit` bytes.
+    pub(crate) async fn any_bytes(&mut self, limit: usize) -> Result<Bytes, Failure> {
+        let body = self.take_body();
+        self.read(body, limit).await
+    }
+
     async fn checked(&self, body: Body, limit: usize) -> Result<Bytes, Failure> {
         let kind = self.header(CONTENT_TYPE.as_str());
         if !kind.to_ascii_lowercase().contains("application/json") {

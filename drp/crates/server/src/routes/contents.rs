@@ -1,13 +1,19 @@
 //! Content layers (wire-protocol §2.5, §3.9).
 
-use crate::http::{Answer, Call, Failure, Reply, conflict};
-use drp_objects::{LayerKind, ListQuery};
-use drp_protocol::{Bundle, BundleSummary, Error, Event, JsonMap};
+use crate::http::{Answer, Call, Failure, Reply};
+use bytes::Bytes;
+use drp_content::ContentError;
+use drp_protocol::{Bundle, BundleSummary, Error, Event};
+use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
-use std::collections::BTreeMap;
+use serde_json::Value;
 
 /// Largest bundle in bytes.
 const LIMIT: usize = 64 << 20;
+/// Largest bundle as YAML in bytes: it takes far longer to read.
+const YAML_LIMIT: usize = 16 << 20;
+/// Content types of YAML (RFC 9512 §2.1 names the first, the others are older).
+const YAML: [&str; 4] = ["application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"];
 
 /// `/contents[/<name>]`.
 pub(super) async fn route(mut call: Call, path: &[&str]) -> Answer {
@@ -16,47 +22,38 @@ pub(super) async fn route(mut call: Call, path: &[&str]) -> Answer {
     match (path, call.method()) {
         ([], &Method::GET | &Method::HEAD) => {
             call.claim("contents", "list", "")?;
-            Ok(Reply::ok(&objects.layers()))
+            let all = objects.contents();
+            let count = all.len().to_string();
+            let names = ["x-drp-list-total-count", "x-drp-list-filter-count", "x-drp-list-count"];
+            Ok(names.into_iter().fold(Reply::ok(&all), |reply, name| reply.with(name, &count)))
         }
         ([], &Method::POST) => {
             let bundle = bundle(&mut call).await?;
-            let name = bundle.meta.name.clone();
-            call.claim("contents", "create", &name)?;
-            if find(&call, &name).is_some() {
-                return Err(conflict("POST", "contents", &name, format!("Content {name} already exists")));
-            }
-            let summary = put(&call, bundle, force, "create").await?;
+            call.claim("contents", "create", &bundle.meta.name)?;
+            let summary = objects.create_content(bundle, force).await?;
+            announce(&call, "create", &summary);
             Ok(Reply::json(StatusCode::CREATED, &summary))
         }
-        ([name], &Method::GET | &Method::HEAD) => {
+        ([name], &Method::GET) => {
             call.claim("contents", "get", name)?;
-            let Some(summary) = find(&call, name) else {
-                return Err(Error::new(404, "GET", "No such content store").on("contents", *name).into());
-            };
-            Ok(Reply::ok(&whole(&call, summary)?))
+            Ok(Reply::ok(&objects.content(name).ok_or_else(|| none(name))?))
+        }
+        ([name], &Method::HEAD) => {
+            call.claim("contents", "get", name)?;
+            objects.content_summary(name).ok_or_else(|| none(name))?;
+            Ok(Reply::empty(StatusCode::OK))
         }
         ([name], &Method::PUT) => {
             call.claim("contents", "update", name)?;
             let bundle = bundle(&mut call).await?;
-            let cannot =
-                |code, text: String| Failure::from(Error::new(code, "PUT", text).on("contents", *name));
-            if bundle.meta.name != *name {
-                return Err(cannot(400, format!("Cannot change name from {name} to {}", bundle.meta.name)));
-            }
-            let Some(summary) = find(&call, name) else {
-                return Err(cannot(404, format!("Cannot find {name}")));
-            };
-            only_dynamic("PUT", &summary)?;
-            Ok(Reply::ok(&put(&call, bundle, force, "update").await?))
+            let summary = objects.update_content(name, bundle, force).await?;
+            announce(&call, "update", &summary);
+            Ok(Reply::ok(&summary))
         }
         ([name], &Method::DELETE) => {
             call.claim("contents", "delete", name)?;
-            let Some(summary) = find(&call, name) else {
-                return Err(Error::new(404, "DELETE", "No such content store").on("contents", *name).into());
-            };
-            only_dynamic("DELETE", &summary)?;
-            objects.remove_layer(name).await?;
-            announce(&call, "delete", name, &summary);
+            let summary = objects.remove_content(name).await?;
+            announce(&call, "delete", &summary);
             Ok(Reply::none())
         }
         ([] | [_], _) => call.not_allowed(),
@@ -64,65 +61,56 @@ pub(super) async fn route(mut call: Call, path: &[&str]) -> Answer {
     }
 }
 
-/// Puts a bundle into its layer, which is durable when this returns.
-async fn put(call: &Call, bundle: Bundle, force: bool, action: &str) -> Result<BundleSummary, Failure> {
-    let name = bundle.meta.name.clone();
-    let summary = call.app.objects.put_layer(bundle, LayerKind::Dynamic, force).await?;
-    announce(call, action, &name, &summary);
-    Ok(summary)
+fn none(name: &str) -> Failure {
+    Error::new(404, "GET", "No such content store").on("contents", name).into()
 }
 
-fn announce(call: &Call, action: &str, name: &str, summary: &BundleSummary) {
+fn announce(call: &Call, action: &str, summary: &BundleSummary) {
     let object = serde_json::to_value(summary).unwrap_or_default();
-    let mut event = Event::now("contents", action, name, object);
+    let mut event = Event::now("contents", action, &summary.meta.name, object);
     event.principal.clone_from(&call.who.name);
     call.app.objects.events().publish(event);
 }
 
+/// The body as a bundle. What is said of a wrong one does not repeat it: it may hold secrets.
 async fn bundle(call: &mut Call) -> Result<Bundle, Failure> {
-    let bytes = call.json_bytes(LIMIT).await?;
-    let bundle: Bundle = call.decode(&bytes)?;
-    if bundle.meta.name.trim().is_empty() {
+    let kind = call.header(CONTENT_TYPE.as_str()).to_ascii_lowercase();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    let (word, value) = if YAML.contains(&kind) {
+        let bytes = call.any_bytes(YAML_LIMIT).await?;
+        ("YAML", yaml(call, bytes).await?)
+    } else {
+        let bytes = call.json_bytes(LIMIT).await?;
+        ("JSON", call.decode::<drp_content::Once>(&bytes)?.0)
+    };
+    let mut bundle: Bundle = serde_json::from_value(value)
+        .map_err(|e| invalid(call, &format!("{word}: {}", drp_objects::json_error(&e))))?;
+    bundle.meta.name = bundle.meta.name.trim().to_owned();
+    if bundle.meta.name.is_empty() {
         let text = "Store at content- has no Name metadata";
         return Err(Error::new(422, "ValidationError", text).on("contents", "").into());
     }
     Ok(bundle)
 }
 
-fn find(call: &Call, name: &str) -> Option<BundleSummary> {
-    call.app.objects.layers().into_iter().find(|layer| layer.meta.name == name)
+fn invalid(call: &Call, text: &str) -> Failure {
+    let mut error = Error::new(400, call.method().as_str(), format!("Invalid {text}"));
+    error.key = call.url().to_owned();
+    error.into()
 }
 
-/// Layers of providers go with their provider, the basic layer with the daemon.
-fn only_dynamic(kind: &str, layer: &BundleSummary) -> Result<(), Failure> {
-    match layer.meta.r#type.as_str() {
-        "" | "dynamic" => Ok(()),
-        other => {
-            let name = layer.meta.name.as_str();
-            Err(conflict(
-                kind,
-                "contents",
-                name,
-                format!("{name} is a {other} layer and cannot be changed here"),
-            ))
-        }
-    }
-}
-
-/// A layer with all its objects, secure params opened (wire-protocol §5).
-fn whole(call: &Call, summary: BundleSummary) -> Result<Bundle, Failure> {
-    let mut bundle = Bundle { meta: summary.meta, sections: BTreeMap::new() };
-    for prefix in summary.counts.keys() {
-        let Some(kind) = call.app.objects.kind(prefix) else { continue };
-        let mut query = ListQuery::parse([("Bundle", bundle.meta.name.as_str())])?;
-        query.decode = kind.has_params;
-        let listing = call.app.objects.list(&call.who, prefix, &query)?;
-        let objects: Vec<JsonMap> = call.decode(&listing.json)?;
-        let keyed = objects.into_iter().filter_map(|object| {
-            let key = object.get(&kind.key_field)?.as_str()?.to_owned();
-            Some((key, object))
-        });
-        bundle.sections.insert(prefix.clone(), keyed.collect());
-    }
-    Ok(bundle)
+/// Reads YAML away from the threads that answer others.
+async fn yaml(call: &Call, bytes: Bytes) -> Result<Value, Failure> {
+    let read = tokio::task::spawn_blocking(move || {
+        let text = std::str::from_utf8(&bytes).map_err(|_| "YAML: it is not UTF-8 text".to_owned())?;
+        drp_content::read_value("YAML", text).map_err(|error| match error {
+            ContentError::Text { place, .. } => place.line.map_or_else(
+                || "YAML: it is none, its aliases explode, or a key is there twice".to_owned(),
+                |line| format!("YAML: line {line} is none, or a key is there twice"),
+            ),
+            other => other.to_string(),
+        })
+    });
+    let read = read.await.unwrap_or_else(|_| Err("YAML: it cannot be read".to_owned()));
+    read.map_err(|text| invalid(call, &text))
 }

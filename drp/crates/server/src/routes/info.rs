@@ -5,7 +5,7 @@ use drp_protocol::{Info, Stat};
 use http::Method;
 
 /// What is implemented, in the words that clients and plugins test for. Nothing else may be claimed here.
-const FEATURES: &[&str] = &[
+pub(crate) const FEATURES: &[&str] = &[
     "api-v3",
     "sane-exit-codes",
     "common-blob-size",
@@ -21,6 +21,7 @@ const FEATURES: &[&str] = &[
     "secure-param-upgrade",
     "bundle-objects",
     "secure-params-in-content-packs",
+    "content-prerequisite-version-checking",
 ];
 
 /// GET `/info`.

@@ -22,6 +22,7 @@ mod users;
 mod web;
 
 pub(crate) use files::{etag, safe_join};
+pub(crate) use info::FEATURES;
 pub(crate) use map::table;
 pub(crate) use table::{At, Part, Route, Serve, Table, Types};
 pub(crate) use web::open;
