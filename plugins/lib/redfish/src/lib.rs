@@ -1,0 +1,26 @@
+#![doc = include_str!("../README.md")]
+
+mod boot;
+mod client;
+mod error;
+mod inventory;
+mod media;
+mod message;
+mod quirk;
+mod reset;
+mod system;
+mod target;
+mod task;
+mod tls;
+mod transport;
+
+pub use boot::{Override, Source};
+pub use client::{Client, Resource};
+pub use error::{Error, Fault};
+pub use inventory::Part;
+pub use media::{Slot, SlotState};
+pub use message::Message;
+pub use quirk::{MediaBoot, Vendor};
+pub use reset::{ResetType, Wish};
+pub use system::{PowerState, System};
+pub use target::{DEFAULT_PORT, Fingerprint, Target, Trust};
