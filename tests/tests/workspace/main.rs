@@ -22,7 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("drp", &["drp-protocol", "drp-server", "drp-host", "drp-cli", "drp-client", "drp-store", "drp-content"]),
     ("drp-ipmi", &["drp-protocol"]),
     ("drp-redfish", &["drp-protocol"]),
-    ("drp-bmc", &["drp-protocol", "drp-ipmi"]),
+    ("drp-bmc", &["drp-protocol", "drp-ipmi", "drp-redfish"]),
     ("drp-bmc-sim", &["drp-protocol", "drp-ipmi"]),
     ("echo", &["drp-plugin-sdk", "drp-content"]),
     ("incrementer", &["drp-plugin-sdk", "drp-content"]),

@@ -17,6 +17,8 @@ pub enum BootDevice {
     Cd,
     /// Firmware set-up.
     Bios,
+    /// Network by HTTP (UEFI). IPMI has no selector for it.
+    Http,
     /// A selector that no verb here sets.
     Other,
 }
@@ -29,6 +31,7 @@ impl fmt::Display for BootDevice {
             Self::Disk => "disk",
             Self::Cd => "cd",
             Self::Bios => "bios",
+            Self::Http => "http",
             Self::Other => "other",
         })
     }

@@ -25,10 +25,10 @@ pub trait Driver: Send + Sync + 'static {
     fn default_port(&self) -> u16;
 
     /// Whether it can do this command at all. When it says no, nothing is sent.
-    fn can(&self, command: Command) -> bool;
+    fn can(&self, command: &Command) -> bool;
 
     /// The request it would send, for plans.
-    fn describe(&self, command: Command) -> String;
+    fn describe(&self, command: &Command) -> String;
 
     /// Opens a session.
     ///

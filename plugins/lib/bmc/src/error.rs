@@ -21,6 +21,8 @@ pub enum Kind {
     Param,
     /// The BMC refused the credentials.
     Credentials,
+    /// The BMC's certificate is not one that is believed.
+    Certificate,
     /// These credentials were refused before and were not tried again.
     Locked,
     /// Another power change of this BMC is in progress.
@@ -127,7 +129,12 @@ impl Kind {
             Self::Conflict | Self::QueueFull | Self::State | Self::Cancelled => 409,
             Self::Internal => 500,
             Self::Unsupported => 501,
-            Self::Refused | Self::NodeBusy | Self::Exhausted | Self::Protocol | Self::PowerUnknown => 502,
+            Self::Certificate
+            | Self::Refused
+            | Self::NodeBusy
+            | Self::Exhausted
+            | Self::Protocol
+            | Self::PowerUnknown => 502,
             Self::Silent | Self::Unreachable | Self::Unconfirmed => 504,
         }
     }
@@ -137,6 +144,7 @@ impl Kind {
     pub fn fault(self) -> Fault {
         match self {
             Self::Param
+            | Self::Certificate
             | Self::Credentials
             | Self::Locked
             | Self::Conflict
@@ -152,6 +160,7 @@ impl Kind {
     pub fn word(self) -> &'static str {
         match self {
             Self::Param => "PARAM",
+            Self::Certificate => "CERTIFICATE",
             Self::Credentials => "CREDENTIALS",
             Self::Locked => "LOCKED",
             Self::Conflict => "CONFLICT",
@@ -174,6 +183,10 @@ impl Kind {
     fn advice(self) -> &'static str {
         match self {
             Self::Param => "correct the parameter",
+            Self::Certificate => {
+                "compare the fingerprint with the one the BMC shows on its console, then set ipmi/tls-fingerprint to it; \
+                 or give the authority in ipmi/tls-ca"
+            }
             Self::Credentials => {
                 "correct ipmi/username and ipmi/password; they are not tried again until they change"
             }

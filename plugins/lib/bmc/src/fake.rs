@@ -5,6 +5,7 @@ use crate::{
     Opened, Outcome, Power, PowerControl, Reply, Session, Settings, Target, Verb, VerbOptions,
 };
 use drp_protocol::Secret;
+use serde_json::json;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -57,6 +58,7 @@ pub(crate) struct World {
     pub(crate) heeds_soft: bool,
     /// How long each command takes, really.
     pub(crate) delay: Duration,
+    pub(crate) media: Option<String>,
     pub(crate) running: usize,
     pub(crate) most_running: usize,
 }
@@ -86,6 +88,7 @@ impl FakeDriver {
             readings: Vec::new(),
             heeds_soft: true,
             delay: Duration::ZERO,
+            media: None,
             running: 0,
             most_running: 0,
         })))
@@ -122,7 +125,7 @@ impl FakeDriver {
 
     pub(crate) fn changes(&self) -> Vec<Command> {
         let world = self.world();
-        world.done.iter().copied().filter(|c| c.class() != crate::Class::Read).collect()
+        world.done.iter().filter(|c| c.class() != crate::Class::Read).cloned().collect()
     }
 }
 
@@ -139,11 +142,11 @@ impl Driver for FakeDriver {
         623
     }
 
-    fn can(&self, _: Command) -> bool {
+    fn can(&self, _: &Command) -> bool {
         true
     }
 
-    fn describe(&self, command: Command) -> String {
+    fn describe(&self, command: &Command) -> String {
         format!("{command:?}")
     }
 
@@ -200,7 +203,7 @@ impl Drop for Running<'_> {
 impl World {
     fn execute(&mut self, command: Command) -> Result<Reply, BmcError> {
         let error = |kind, what: &str| Err(BmcError::new(kind, "10.0.0.1:623", what));
-        self.sent.push(command);
+        self.sent.push(command.clone());
         let reads = command.class() == crate::Class::Read;
         let faults = if reads { &mut self.read_faults } else { &mut self.change_faults };
         match faults.pop_front().unwrap_or(Fault::None) {
@@ -225,7 +228,7 @@ impl World {
     }
 
     fn apply(&mut self, command: Command) -> Reply {
-        self.done.push(command);
+        self.done.push(command.clone());
         match command {
             Command::Chassis => {
                 let power = if self.off_readings > 0 {
@@ -240,7 +243,7 @@ impl World {
             Command::Power(PowerControl::Up) => self.power = Power::On,
             Command::Power(PowerControl::Down) => self.power = Power::Off,
             Command::Power(PowerControl::Cycle) => self.off_readings = 2,
-            Command::Power(PowerControl::Reset) => {}
+            Command::Power(PowerControl::Reset | PowerControl::Interrupt) | Command::BmcReset => {}
             Command::Power(PowerControl::Soft) => {
                 if self.heeds_soft {
                     self.power = Power::Off;
@@ -262,6 +265,13 @@ impl World {
             Command::Info => {
                 return Reply::Info(BmcInfo { firmware: "1.02".to_owned(), ..BmcInfo::default() });
             }
+            Command::Read(crate::Part::Media) => {
+                return Reply::Data(json!({ "inserted": self.media.is_some(), "image": self.media }));
+            }
+            Command::Read(part) => return Reply::Data(json!({ "part": part.words() })),
+            Command::MediaInsert { url, .. } => self.media = Some(url.to_string()),
+            Command::MediaEject => self.media = None,
+            Command::SelClear => {}
         }
         Reply::Done
     }

@@ -26,12 +26,12 @@ impl Driver for IpmiDriver {
         ipmi::DEFAULT_PORT
     }
 
-    fn can(&self, command: Command) -> bool {
-        !matches!(command, Command::BootSet(BootState { device: BootDevice::Other, .. }))
+    fn can(&self, command: &Command) -> bool {
+        request(command).is_some()
     }
 
-    fn describe(&self, command: Command) -> String {
-        let request = request(command);
+    fn describe(&self, command: &Command) -> String {
+        let Some(request) = request(command) else { return format!("driver ipmi cannot {command}") };
         let data: Vec<_> = request.data.iter().map(|byte| format!("{byte:02x}")).collect();
         let data = if data.is_empty() { "no data".to_owned() } else { format!("data {}", data.join(" ")) };
         format!("IPMI netfn 0x{:02x} cmd 0x{:02x}, {data}", request.netfn, request.cmd)
@@ -99,6 +99,14 @@ impl Session for Ipmi {
 }
 
 impl Ipmi {
+    /// A command whose answer holds nothing but its completion code.
+    async fn carry_out(&mut self, command: &Command) -> Result<Reply, ipmi::Error> {
+        match request(command) {
+            Some(request) => self.session.execute(&request).await.map(|_| Reply::Done),
+            None => Err(ipmi::Error::BadTarget { what: format!("driver ipmi cannot {command}") }),
+        }
+    }
+
     async fn send(&mut self, command: Command) -> Result<Reply, ipmi::Error> {
         match command {
             Command::Chassis => {
@@ -133,6 +141,7 @@ impl Ipmi {
                     protocol_version: format!("{}.{}", id.ipmi_version.0, id.ipmi_version.1),
                     manufacturer_id,
                     manufacturer: manufacturer(manufacturer_id).to_owned(),
+                    model: String::new(),
                     product_id: id.product.unwrap_or_default(),
                     session: format!("cipher suite {}", self.session.suite()),
                 }))
@@ -143,19 +152,16 @@ impl Ipmi {
                     Ok(_) | Err(ipmi::Error::Completion { .. }) => {}
                     Err(error) => return Err(error),
                 }
-                self.session.execute(&request(command)).await?;
-                Ok(Reply::Done)
+                self.carry_out(&command).await
             }
-            Command::Power(_) | Command::Identify(_) => {
-                self.session.execute(&request(command)).await?;
-                Ok(Reply::Done)
-            }
+            other => self.carry_out(&other).await,
         }
     }
 }
 
-/// The request of a command. What changes something leaves once: drp-ipmi would send some of it again.
-fn request(command: Command) -> ipmi::Command {
+/// The request of a command; `None` for what IPMI has no command for. What changes something leaves once:
+/// drp-ipmi would send some of it again.
+fn request(command: &Command) -> Option<ipmi::Command> {
     let mut request = match command {
         Command::Chassis => ipmi::ChassisStatus::command(),
         Command::Power(control) => match control {
@@ -164,12 +170,14 @@ fn request(command: Command) -> ipmi::Command {
             PowerControl::Cycle => ipmi::ChassisControl::PowerCycle,
             PowerControl::Reset => ipmi::ChassisControl::HardReset,
             PowerControl::Soft => ipmi::ChassisControl::SoftShutdown,
+            PowerControl::Interrupt => ipmi::ChassisControl::DiagnosticInterrupt,
         }
         .command(),
         Command::BootGet => ipmi::BootFlags::get_command(),
         Command::BootSet(state) => {
             let device = match state.device {
-                BootDevice::None | BootDevice::Other => ipmi::BootDevice::None,
+                BootDevice::None => ipmi::BootDevice::None,
+                BootDevice::Http | BootDevice::Other => return None,
                 BootDevice::Pxe => ipmi::BootDevice::Pxe,
                 BootDevice::Disk => ipmi::BootDevice::Disk,
                 BootDevice::Cd => ipmi::BootDevice::Cdrom,
@@ -182,17 +190,21 @@ fn request(command: Command) -> ipmi::Command {
             flags.set_command()
         }
         Command::Identify(identify) => match identify {
-            Identify::Seconds(seconds) => ipmi::Identify::Seconds(seconds),
+            Identify::Seconds(seconds) => ipmi::Identify::Seconds(*seconds),
             Identify::Forever => ipmi::Identify::Forever,
             Identify::Off => ipmi::Identify::Off,
         }
         .command(),
         Command::Info => ipmi::DeviceId::command(),
+        Command::BmcReset => ipmi::DeviceId::cold_reset_command(),
+        Command::Read(_) | Command::MediaInsert { .. } | Command::MediaEject | Command::SelClear => {
+            return None;
+        }
     };
     if command.class() != Class::Read {
         request.idempotency = Idempotency::Once;
     }
-    request
+    Some(request)
 }
 
 /// Makes an error of the transport one of this crate. Its texts name what happened and hold no secret.

@@ -4,9 +4,10 @@ use crate::fleet::Inner;
 use crate::lane::{Lane, Request};
 use crate::target::Fingerprint;
 use crate::{
-    Attempt, BmcError, BootState, Chassis, Class, Command, Driver, Kind, Outcome, Power, Reply, Target,
+    Attempt, BmcError, BootState, Chassis, Class, Command, Driver, Kind, Outcome, Part, Power, Reply, Target,
 };
 use crate::{Verb, VerbOptions};
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -66,7 +67,7 @@ impl Job {
 
     /// Sends a command. Repeats it only where it cannot have been carried out, or changes nothing.
     pub(crate) async fn send(&mut self, command: Command) -> Result<Reply, BmcError> {
-        if !self.driver.can(command) {
+        if !self.driver.can(&command) {
             let what = format!("driver {} cannot {command}", self.driver.name());
             return Err(self.error(Kind::Unsupported, what));
         }
@@ -77,7 +78,7 @@ impl Job {
                     driver: &*self.driver,
                     target: &self.target,
                     fingerprint: self.fingerprint,
-                    command,
+                    command: command.clone(),
                     cancel: &self.cancel,
                 };
                 self.lane.execute(&self.inner.shared(), &request).await
@@ -115,7 +116,7 @@ impl Job {
 
     /// Sends a command that changes something. `Ok(Some(why))`: it left, and no answer came back.
     pub(crate) async fn change(&mut self, command: Command) -> Result<Option<String>, BmcError> {
-        match self.send(command).await {
+        match self.send(command.clone()).await {
             Ok(_) => {
                 self.changed = true;
                 Ok(None)
@@ -145,6 +146,14 @@ impl Job {
         match self.send(Command::BootGet).await? {
             Reply::Boot(boot) => Ok(boot),
             other => Err(self.unexpected(Command::BootGet, &other)),
+        }
+    }
+
+    /// Reads a part.
+    pub(crate) async fn part(&mut self, part: Part) -> Result<Value, BmcError> {
+        match self.send(Command::Read(part)).await? {
+            Reply::Data(data) => Ok(data),
+            other => Err(self.unexpected(Command::Read(part), &other)),
         }
     }
 

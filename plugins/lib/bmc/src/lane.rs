@@ -151,7 +151,7 @@ impl Lane {
                 }
             };
             sent = true;
-            let reply = session.execute(request.command).await?;
+            let reply = session.execute(request.command.clone()).await?;
             Ok(Answer { reply, refused_first })
         };
         // The drivers keep the deadlines; this one catches a driver that does not.

@@ -39,6 +39,8 @@ pub enum PowerControl {
     Reset,
     /// Ask the operating system to shut down (ACPI over-temperature emulation).
     Soft,
+    /// Pulse the diagnostic interrupt (NMI).
+    Interrupt,
 }
 
 impl PowerControl {
@@ -51,6 +53,7 @@ impl PowerControl {
             Self::Cycle => "power cycle",
             Self::Reset => "hard reset",
             Self::Soft => "soft shutdown",
+            Self::Interrupt => "diagnostic interrupt",
         }
     }
 }

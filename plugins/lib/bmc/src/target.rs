@@ -1,6 +1,7 @@
 //! Which BMC, and with what.
 
 use drp_protocol::Secret;
+use drp_redfish::Trust;
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::net::IpAddr;
@@ -33,6 +34,10 @@ pub struct Target {
     pub kg: Option<Secret<Vec<u8>>>,
     /// Cipher suite.
     pub cipher: CipherChoice,
+    /// Which certificate is believed, for protocols over TLS.
+    pub trust: Trust,
+    /// The machine's UUID, for BMCs of several machines.
+    pub system_uuid: Option<String>,
     /// Rest between two commands.
     pub min_gap: Duration,
     /// Longest wait for the answer to one command, with all its retransmissions.
@@ -50,6 +55,8 @@ impl Target {
             password,
             kg: None,
             cipher: CipherChoice::default(),
+            trust: Trust::default(),
+            system_uuid: None,
             min_gap: Duration::from_millis(50),
             timeout: Duration::from_secs(10),
         }
@@ -74,7 +81,7 @@ impl Target {
         self.password.expose().hash(&mut hasher);
         self.kg.as_ref().map(Secret::expose).hash(&mut hasher);
         let credentials = hasher.finish();
-        (self.cipher as u8).hash(&mut hasher);
+        (self.cipher as u8, &self.trust, &self.system_uuid).hash(&mut hasher);
         Fingerprint { credentials, session: hasher.finish() }
     }
 
@@ -99,7 +106,7 @@ impl Target {
 pub(crate) struct Fingerprint {
     /// Of user, password and Kg: a refusal counts for these, whatever the suite.
     pub(crate) credentials: u64,
-    /// Of these and the suite: a session is kept for all of it.
+    /// Of these, the suite, the trust and the machine: a session is kept for all of it.
     pub(crate) session: u64,
 }
 

@@ -1,7 +1,8 @@
 //! The verbs: what people and programs ask of a machine's BMC.
 
-use crate::{BootDevice, BootState, Command, Driver, Identify, Power, PowerControl};
+use crate::{BootDevice, BootState, Command, Driver, Identify, Part, Power, PowerControl};
 use serde::Serialize;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A verb. Its name is the command of the action that runs it.
@@ -34,10 +35,22 @@ pub enum Verb {
     IdentifyOff,
     /// `bmcinfo`.
     BmcInfo,
+    /// `nmi`: a diagnostic interrupt to a machine that is on.
+    Nmi,
+    /// `bmcreset`: restarts the BMC itself; the machine goes on.
+    BmcReset,
+    /// `status`, `get…`, `sensors` and so on: reads a part.
+    Read(Part),
+    /// `mountVirtualMedia`.
+    MediaMount,
+    /// `unmountVirtualMedia`.
+    MediaUnmount,
+    /// `selclear`.
+    SelClear,
 }
 
 /// What a verb needs to know beside its target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerbOptions {
     /// Longest wait for a power change to be read back.
     pub verify_timeout: Duration,
@@ -47,6 +60,10 @@ pub struct VerbOptions {
     pub identify: Identify,
     /// Whether the machine boots the UEFI way; `None` when nobody knows.
     pub efi: Option<bool>,
+    /// URL of the image to mount.
+    pub media_url: Option<Arc<str>>,
+    /// Boot from the image at the next start.
+    pub media_boot: bool,
 }
 
 impl Default for VerbOptions {
@@ -56,6 +73,8 @@ impl Default for VerbOptions {
             soft_timeout: Duration::from_secs(60),
             identify: Identify::Seconds(60),
             efi: None,
+            media_url: None,
+            media_boot: false,
         }
     }
 }
@@ -71,11 +90,17 @@ pub struct PlanStep {
     pub request: String,
 }
 
+/// The command that mounts what the options name.
+pub(crate) fn media(options: &VerbOptions) -> Command {
+    let url = options.media_url.clone().unwrap_or_default();
+    Command::MediaInsert { url, boot: options.media_boot, efi: options.efi }
+}
+
 const fn boot(device: BootDevice, persistent: bool) -> Verb {
     Verb::Boot { device, persistent }
 }
 
-const NAMES: [(Verb, &str); 17] = [
+const NAMES: [(Verb, &str); 39] = [
     (Verb::PowerOn, "poweron"),
     (Verb::PowerOff, "poweroff"),
     (Verb::PowerCycle, "powercycle"),
@@ -86,6 +111,7 @@ const NAMES: [(Verb, &str); 17] = [
     (boot(BootDevice::Disk, false), "nextbootdisk"),
     (boot(BootDevice::Cd, false), "nextbootcd"),
     (boot(BootDevice::Bios, false), "nextbootbios"),
+    (boot(BootDevice::Http, false), "nextboothttp"),
     (boot(BootDevice::Pxe, true), "forcebootpxe"),
     (boot(BootDevice::Disk, true), "forcebootdisk"),
     (boot(BootDevice::Cd, true), "forcebootcd"),
@@ -93,6 +119,27 @@ const NAMES: [(Verb, &str); 17] = [
     (Verb::Identify, "identify"),
     (Verb::IdentifyOff, "identifyoff"),
     (Verb::BmcInfo, "bmcinfo"),
+    (Verb::Nmi, "nmi"),
+    (Verb::BmcReset, "bmcreset"),
+    (Verb::Read(Part::Health), "status"),
+    (Verb::Read(Part::System), "getInfo"),
+    (Verb::Read(Part::Boot), "getBoot"),
+    (Verb::Read(Part::Bios), "getBios"),
+    (Verb::Read(Part::Memory), "getMemory"),
+    (Verb::Read(Part::Storage), "getStorage"),
+    (Verb::Read(Part::SimpleStorage), "getSimpleStorage"),
+    (Verb::Read(Part::Processors), "getProcessor"),
+    (Verb::Read(Part::NetworkInterfaces), "getNetworkInterfaces"),
+    (Verb::Read(Part::EthernetInterfaces), "getEthernetInterfaces"),
+    (Verb::Read(Part::SecureBoot), "getSecureBoot"),
+    (Verb::MediaMount, "mountVirtualMedia"),
+    (Verb::MediaUnmount, "unmountVirtualMedia"),
+    (Verb::Read(Part::Media), "statusVirtualMedia"),
+    (Verb::Read(Part::Sensors), "sensors"),
+    (Verb::Read(Part::Sel), "sel"),
+    (Verb::SelClear, "selclear"),
+    (Verb::Read(Part::Users), "users"),
+    (Verb::Read(Part::Lan), "lan"),
 ];
 
 impl Verb {
@@ -128,7 +175,7 @@ impl Verb {
     /// It changes nothing.
     #[must_use]
     pub fn only_reads(self) -> bool {
-        matches!(self, Self::PowerStatus | Self::BootStatus | Self::BmcInfo)
+        matches!(self, Self::PowerStatus | Self::BootStatus | Self::BmcInfo | Self::Read(_))
     }
 
     /// The power state it asks for.
@@ -185,13 +232,26 @@ impl Verb {
             Self::Identify => vec![("first".into(), Command::Identify(options.identify))],
             Self::IdentifyOff => vec![("first".into(), Command::Identify(Identify::Off))],
             Self::BmcInfo => vec![("first".into(), Command::Info)],
+            Self::Nmi => vec![
+                ("first".into(), Command::Chassis),
+                ("when it is on".into(), Command::Power(PowerControl::Interrupt)),
+            ],
+            Self::BmcReset => vec![("first".into(), Command::BmcReset)],
+            Self::Read(part) => vec![("first".into(), Command::Read(part))],
+            Self::MediaMount => {
+                vec![("first".into(), media(options)), ("then".into(), Command::Read(Part::Media))]
+            }
+            Self::MediaUnmount => {
+                vec![("first".into(), Command::MediaEject), ("then".into(), Command::Read(Part::Media))]
+            }
+            Self::SelClear => vec![("first".into(), Command::SelClear)],
         };
         steps
             .into_iter()
             .map(|(when, command)| PlanStep {
                 when,
                 command: command.to_string(),
-                request: driver.describe(command),
+                request: driver.describe(&command),
             })
             .collect()
     }
@@ -207,6 +267,7 @@ mod tests {
             assert_eq!(Verb::parse(verb.name()), Some(verb));
         }
         assert_eq!(Verb::parse("nextbootpxe"), Some(boot(BootDevice::Pxe, false)));
-        assert_eq!(Verb::parse("status"), None);
+        assert_eq!(Verb::parse("status"), Some(Verb::Read(Part::Health)));
+        assert_eq!(Verb::parse("reboot"), None);
     }
 }

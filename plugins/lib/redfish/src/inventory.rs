@@ -115,6 +115,24 @@ impl Client {
     }
 }
 
+impl Client {
+    /// Restarts the manager of the machine: the BMC itself. The machine goes on.
+    ///
+    /// # Errors
+    /// As [`Error`] lists.
+    pub async fn reset_manager(&mut self, system: &System) -> Result<(), Error> {
+        let manager = self.manager(system).await?;
+        let Some(target) = manager.text("/Actions/#Manager.Reset/target").map(str::to_owned) else {
+            return Err(self.unsupported("restart itself", "its manager lists no reset action"));
+        };
+        let offered = manager.body.pointer("/Actions/#Manager.Reset/ResetType@Redfish.AllowableValues");
+        let offers =
+            |name: &str| offered.and_then(Value::as_array).is_none_or(|l| l.iter().any(|v| v == name));
+        let kind = if offers("GracefulRestart") { "GracefulRestart" } else { "ForceRestart" };
+        self.action(&target, &json!({ "ResetType": kind })).await
+    }
+}
+
 fn worst(list: &Value) -> String {
     let healths = list.as_array().into_iter().flatten().filter_map(|member| {
         let status = member.get("Status")?;

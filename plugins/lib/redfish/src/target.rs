@@ -8,7 +8,7 @@ use std::time::Duration;
 pub const DEFAULT_PORT: u16 = 443;
 
 /// Which certificate of the BMC is believed.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub enum Trust {
     /// One that an authority of this host's store signed, or one of those in the text (PEM), for the name or
     /// address of the BMC.

@@ -1,7 +1,7 @@
-//! What the BMC is.
+//! What the BMC and its machine are: one reading each.
 
 use crate::job::Job;
-use crate::{BmcError, Command, Outcome, Reply};
+use crate::{BmcError, Command, Outcome, Part, Reply};
 
 pub(super) async fn info(job: &mut Job) -> Result<Outcome, BmcError> {
     let info = match job.send(Command::Info).await? {
@@ -17,5 +17,17 @@ pub(super) async fn info(job: &mut Job) -> Result<Outcome, BmcError> {
     let text = format!("{maker}, product {}, firmware {}", info.product_id, info.firmware);
     let mut outcome = job.outcome("", &info.firmware, true, text);
     outcome.details = serde_json::to_value(&info).ok();
+    Ok(outcome)
+}
+
+pub(super) async fn read(job: &mut Job, part: Part) -> Result<Outcome, BmcError> {
+    let data = job.part(part).await?;
+    job.glance().await;
+    let text = match data.as_array() {
+        Some(list) => format!("{}: {} entries", part.words(), list.len()),
+        None => format!("{}, read", part.words()),
+    };
+    let mut outcome = job.outcome("", "", true, text);
+    outcome.details = Some(data);
     Ok(outcome)
 }

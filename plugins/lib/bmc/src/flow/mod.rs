@@ -3,13 +3,15 @@
 mod boot;
 mod identify;
 mod inventory;
+mod maintenance;
+mod media;
 mod power;
 
 #[cfg(test)]
 mod tests;
 
 use crate::job::Job;
-use crate::{BmcError, Identify, Outcome, Power, Verb};
+use crate::{BmcError, Command, Identify, Outcome, Power, Verb};
 
 /// Runs the verb of the job. Once a command has taken effect, no failure says that repeating is safe.
 pub(crate) async fn run(job: &mut Job) -> Result<Outcome, BmcError> {
@@ -30,5 +32,11 @@ async fn verb(job: &mut Job) -> Result<Outcome, BmcError> {
         Verb::Identify => identify::set(job, job.options.identify).await,
         Verb::IdentifyOff => identify::set(job, Identify::Off).await,
         Verb::BmcInfo => inventory::info(job).await,
+        Verb::Read(part) => inventory::read(job, part).await,
+        Verb::Nmi => maintenance::interrupt(job).await,
+        Verb::BmcReset => maintenance::once(job, Command::BmcReset).await,
+        Verb::SelClear => maintenance::once(job, Command::SelClear).await,
+        Verb::MediaMount => media::mount(job).await,
+        Verb::MediaUnmount => media::unmount(job).await,
     }
 }

@@ -5,6 +5,8 @@ use super::command::{Command, NETFN_APP};
 use crate::Privilege;
 use std::fmt;
 
+/// Cold Reset.
+pub const COLD_RESET: u8 = 0x02;
 /// Get Device ID.
 pub const GET_DEVICE_ID: u8 = 0x01;
 /// Get System GUID.
@@ -43,6 +45,11 @@ impl DeviceId {
     /// The request.
     pub fn command() -> Command {
         Command::idempotent("get device id", NETFN_APP, GET_DEVICE_ID, [])
+    }
+
+    /// Restarts the BMC itself; the machine goes on (IPMI 2.0 §20.2). It closes all sessions.
+    pub fn cold_reset_command() -> Command {
+        Command::once("cold reset", NETFN_APP, COLD_RESET, [])
     }
 
     /// Reads the response data.
