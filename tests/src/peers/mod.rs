@@ -1,5 +1,5 @@
 //! Real BMC simulators and client tools, started and stopped by tests: `ipmi_sim`, pyghmi, a QEMU machine behind
-//! `ipmi_sim`, `ipmitool`, FreeIPMI; PyNaCl for sealed values. Settings and scripts are in `tests/peers/`; everything runs on loopback with fresh
+//! `ipmi_sim`, sushy-tools, `ipmitool`, FreeIPMI; PyNaCl for sealed values. Settings and scripts are in `tests/peers/`; everything runs on loopback with fresh
 //! state, is known by its pid, and is gone when the value is dropped.
 //!
 //! `let Some(bmc) = IpmiSim::start() else { return };` is how a test begins: it has said SKIPPED when `ipmi_sim` is absent.
@@ -8,12 +8,14 @@ mod ipmi_sim;
 mod process;
 mod pyghmi;
 mod python;
+mod sushy;
 mod tool;
 
 pub use ipmi_sim::IpmiSim;
-pub use process::{find_program, free_udp_port, skipped, wait_until};
+pub use process::{find_program, free_tcp_port, free_udp_port, skipped, venv, wait_until};
 pub use pyghmi::PyghmiBmc;
 pub use python::SecretsPeer;
+pub use sushy::{Access, SYSTEMS, Sushy};
 pub use tool::{Answer, Ipmipower, Ipmitool};
 
 /// User and password of the peers that are started here. The password is a canary: it must turn up in no log.

@@ -3,7 +3,7 @@
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::Write;
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -36,6 +36,21 @@ pub fn skipped(what: &str, how: &str) {
 pub fn free_udp_port() -> u16 {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a UDP socket");
     socket.local_addr().expect("its address").port()
+}
+
+/// A TCP port of loopback that is free now.
+pub fn free_tcp_port() -> u16 {
+    let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a TCP socket");
+    socket.local_addr().expect("its address").port()
+}
+
+/// The folder with the programs of the tests' Python: beside `DRP_TEST_PYTHON`, or `.venv/bin` of the workspace.
+pub fn venv() -> Option<PathBuf> {
+    let folder = match std::env::var_os("DRP_TEST_PYTHON") {
+        Some(python) => Path::new(&python).parent()?.to_owned(),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../.venv/bin"),
+    };
+    folder.is_dir().then_some(folder)
 }
 
 /// Asks until the answer is yes or the time is over; gives the last answer.

@@ -188,7 +188,15 @@ impl Client {
 
     /// Opens a session. A service without sessions keeps Basic.
     async fn log_in(&mut self) -> Result<(), Error> {
-        let path = self.sessions().unwrap_or_else(|| "/redfish/v1/SessionService/Sessions".to_owned());
+        let path = match self.sessions() {
+            Some(path) => path,
+            // The root wants credentials itself, so its links are not known yet.
+            None if self.root.is_null() => "/redfish/v1/SessionService/Sessions".to_owned(),
+            None => {
+                tracing::debug!(bmc = self.transport.bmc, "the service root links no sessions; using Basic");
+                return Ok(());
+            }
+        };
         let body = json!({ "UserName": self.target.username, "Password": self.target.password.expose() });
         let answer = self.transport.send(&Method::POST, &path, &[], Some(&body)).await?;
         drop(body);

@@ -251,14 +251,15 @@ impl Transport {
 fn certificate(error: &reqwest::Error) -> Option<String> {
     let mut cause = error.source();
     while let Some(at) = cause {
-        let inner = at.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref());
-        let tls = at
-            .downcast_ref::<rustls::Error>()
-            .or_else(|| inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()));
-        if let Some(rustls::Error::InvalidCertificate(why)) = tls {
+        if let Some(rustls::Error::InvalidCertificate(why)) = at.downcast_ref() {
             return Some(clean(&why.to_string()));
         }
-        cause = at.source();
+        // `source` of an I/O error skips the error inside it, which is the one that is looked for.
+        let inside = at.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause = match inside {
+            Some(inside) => Some(inside),
+            None => at.source(),
+        };
     }
     None
 }
