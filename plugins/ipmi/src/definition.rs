@@ -1,12 +1,12 @@
 //! What `define` prints: the provider, its actions and the params they take.
 
-use crate::params::{name, optional_of};
+use crate::params::{name, optional_of, required_of};
 use crate::plugin::IpmiPlugin;
 use drp_bmc::Verb;
 use drp_plugin_sdk::{Command, Definition};
 
 /// Params that every action takes when they resolve, as the reference has them and ours.
-const OPTIONAL: [&str; 11] = [
+const OPTIONAL: [&str; 16] = [
     name::PORT_IPMITOOL,
     name::PORT_RACADM,
     name::PORT_REDFISH,
@@ -18,6 +18,11 @@ const OPTIONAL: [&str; 11] = [
     name::MIN_GAP,
     name::VERIFY_TIMEOUT,
     name::DRIVER_ORDER,
+    name::REDFISH_TIMEOUT,
+    name::TLS_VERIFY,
+    name::TLS_FINGERPRINT,
+    name::TLS_CA,
+    name::SYSTEM_UUID,
 ];
 
 /// Forgets refused credentials.
@@ -30,18 +35,25 @@ pub(crate) fn definition() -> Definition<IpmiPlugin> {
         .auto_start()
         .content(drp_plugin_sdk::content!());
     for verb in Verb::all() {
-        definition = definition.action(command(verb.name(), optional_of(verb)));
+        definition = definition.action(command(verb.name(), required_of(verb), optional_of(verb)));
     }
-    let planned = [name::PLAN_VERB, name::SOFT_TIMEOUT, name::IDENTIFY_DURATION, name::BIOS_MODE];
-    definition.action(command(POWERPLAN, &planned)).action(command(UNLOCK, &[]))
+    let planned = [
+        name::PLAN_VERB,
+        name::SOFT_TIMEOUT,
+        name::IDENTIFY_DURATION,
+        name::BIOS_MODE,
+        name::MEDIA_URL,
+        name::MEDIA_BOOT,
+    ];
+    definition.action(command(POWERPLAN, &[], &planned)).action(command(UNLOCK, &[], &[]))
 }
 
-fn command(command: &str, extra: &[&str]) -> Command {
+fn command(command: &str, required: &[&'static str], optional: &[&'static str]) -> Command {
     let mut declared = Command::on("machines", command);
-    for required in [name::USERNAME, name::PASSWORD, name::ADDRESS, name::MODE] {
-        declared = declared.required(required);
+    for required in [name::USERNAME, name::PASSWORD, name::ADDRESS, name::MODE].iter().chain(required) {
+        declared = declared.required(*required);
     }
-    for optional in OPTIONAL.iter().chain(extra) {
+    for optional in OPTIONAL.iter().chain(optional) {
         declared = declared.optional(*optional);
     }
     declared

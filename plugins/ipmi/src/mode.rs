@@ -1,71 +1,56 @@
-//! `ipmi/mode`: which driver.
+//! `ipmi/mode`: which drivers, in which order.
 
 use crate::answer::problem;
 use crate::params::name;
-use drp_bmc::{Attempt, Driver, IpmiDriver};
+use drp_bmc::{Driver, IpmiDriver, RedfishDriver, Verb, VerbOptions};
 use drp_plugin_sdk::{Error, Params};
 use std::sync::Arc;
 
 /// Drivers that are known by name and are not in this version.
-const ABSENT: [&str; 5] = ["redfish", "racadm", "racadmn", "lpar", "local"];
+const ABSENT: [&str; 4] = ["racadm", "racadmn", "lpar", "local"];
 
-/// A driver, and what was passed over to get to it.
-pub(crate) struct Chosen {
-    pub(crate) driver: Arc<dyn Driver>,
-    pub(crate) passed_over: Vec<Attempt>,
-}
-
-/// The driver that `ipmi/mode` asks for.
-pub(crate) fn choose(params: &Params) -> Result<Chosen, Error> {
-    let mode = params.get::<String>(name::MODE)?.unwrap_or_else(|| "ipmi".to_owned());
-    let only = |driver| Ok(Chosen { driver, passed_over: Vec::new() });
-    match mode.as_str() {
-        "ipmi" | "ipmitool" => only(Arc::new(IpmiDriver)),
-        "auto" => auto(params),
-        absent if ABSENT.contains(&absent) => Err(problem(
-            501,
-            "UNSUPPORTED",
-            format!("{} {absent}: this version has no driver {absent}", name::MODE),
-            "set ipmi/mode to ipmi or auto",
-        )),
-        unknown => Err(problem(
-            400,
-            "PARAM",
-            format!("{}: there is no mode {unknown:?}", name::MODE),
-            "set ipmi/mode to ipmi or auto",
-        )),
+/// The driver of that name in `ipmi/mode` and `ipmi/driver-order`; `None` for one this version does not have.
+fn driver(mode: &str) -> Option<Arc<dyn Driver>> {
+    match mode {
+        "ipmi" | "ipmitool" => Some(Arc::new(IpmiDriver)),
+        "redfish" => Some(Arc::new(RedfishDriver)),
+        _ => None,
     }
 }
 
-/// The first driver of `ipmi/driver-order` that there is. What is passed over is shown in the attempts.
-fn auto(params: &Params) -> Result<Chosen, Error> {
+/// The drivers to try, in order. There is more than one only in mode `auto`.
+pub(crate) fn drivers(params: &Params) -> Result<Vec<Arc<dyn Driver>>, Error> {
+    let mode = params.get::<String>(name::MODE)?.unwrap_or_else(|| "ipmi".to_owned());
+    if mode != "auto" {
+        return Ok(vec![named(name::MODE, &mode)?]);
+    }
     let order = params.get::<Vec<String>>(name::DRIVER_ORDER)?;
     let order = order.unwrap_or_else(|| vec!["redfish".to_owned(), "ipmi".to_owned()]);
-    let mut passed_over = Vec::new();
-    for entry in &order {
-        match entry.as_str() {
-            "ipmi" | "ipmitool" => return Ok(Chosen { driver: Arc::new(IpmiDriver), passed_over }),
-            absent if ABSENT.contains(&absent) => passed_over.push(Attempt {
-                driver: absent.to_owned(),
-                error: format!("this version has no driver {absent}"),
-                ms: 0,
-            }),
-            unknown => {
-                return Err(problem(
-                    400,
-                    "PARAM",
-                    format!("{}: there is no driver {unknown:?}", name::DRIVER_ORDER),
-                    "name drivers of ipmi/mode, for instance [\"ipmi\"]",
-                ));
-            }
-        }
+    if order.is_empty() {
+        let what = format!("{} is empty", name::DRIVER_ORDER);
+        return Err(problem(400, "PARAM", what, "name drivers in it, for instance [\"redfish\", \"ipmi\"]"));
     }
-    Err(problem(
-        501,
-        "UNSUPPORTED",
-        format!("{}: this version has none of {order:?}", name::DRIVER_ORDER),
-        "add ipmi to ipmi/driver-order",
-    ))
+    order.iter().map(|mode| named(name::DRIVER_ORDER, mode)).collect()
+}
+
+fn named(param: &str, mode: &str) -> Result<Arc<dyn Driver>, Error> {
+    driver(mode).ok_or_else(|| {
+        if ABSENT.contains(&mode) {
+            let what = format!("{param} {mode}: this version has no driver {mode}");
+            problem(501, "UNSUPPORTED", what, "use ipmi, redfish or auto")
+        } else {
+            let what = format!("{param}: there is no driver {mode:?}");
+            problem(400, "PARAM", what, "use ipmi, redfish or auto")
+        }
+    })
+}
+
+/// Names of the drivers that can do a verb, for the advice to one that asked another.
+pub(crate) fn able(verb: Verb, options: &VerbOptions) -> Vec<&'static str> {
+    ["ipmi", "redfish"]
+        .into_iter()
+        .filter(|mode| driver(mode).is_some_and(|driver| verb.possible(&*driver, options)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -73,28 +58,38 @@ mod tests {
     use super::*;
     use drp_plugin_sdk::json;
 
-    fn chosen(value: drp_plugin_sdk::Value) -> Result<Chosen, Error> {
-        choose(&value.as_object().cloned().unwrap().into())
+    fn names(value: drp_plugin_sdk::Value) -> Result<Vec<&'static str>, Error> {
+        let drivers = drivers(&value.as_object().cloned().unwrap().into())?;
+        Ok(drivers.iter().map(|driver| driver.name()).collect())
     }
 
     #[test]
     fn old_names_work_and_errors_name_the_mode() {
-        for mode in ["ipmi", "ipmitool", "auto"] {
-            assert_eq!(chosen(json!({"ipmi/mode": mode})).ok().unwrap().driver.name(), "ipmi");
+        for mode in ["ipmi", "ipmitool"] {
+            assert_eq!(names(json!({"ipmi/mode": mode})).unwrap(), ["ipmi"]);
         }
-        assert_eq!(chosen(json!({})).ok().unwrap().driver.name(), "ipmi");
-        let redfish = chosen(json!({"ipmi/mode": "redfish"})).err().unwrap();
-        assert!(redfish.code == 501 && redfish.to_string().contains("redfish"), "{redfish}");
-        let unknown = chosen(json!({"ipmi/mode": "telnet"})).err().unwrap();
+        assert_eq!(names(json!({})).unwrap(), ["ipmi"]);
+        assert_eq!(names(json!({"ipmi/mode": "redfish"})).unwrap(), ["redfish"]);
+        let absent = names(json!({"ipmi/mode": "lpar"})).unwrap_err();
+        assert!(absent.code == 501 && absent.to_string().contains("lpar"), "{absent}");
+        let unknown = names(json!({"ipmi/mode": "telnet"})).unwrap_err();
         assert!(unknown.code == 400 && unknown.to_string().contains("\"telnet\""), "{unknown}");
-        assert_eq!(chosen(json!({"ipmi/mode": 7})).err().unwrap().code, 400);
+        assert_eq!(names(json!({"ipmi/mode": 7})).unwrap_err().code, 400);
     }
 
     #[test]
-    fn auto_shows_what_it_passed_over() {
-        let auto = chosen(json!({"ipmi/mode": "auto"})).ok().unwrap();
-        assert_eq!(auto.passed_over[0].driver, "redfish");
-        let none = chosen(json!({"ipmi/mode": "auto", "ipmi/driver-order": ["redfish"]})).err().unwrap();
-        assert_eq!(none.code, 501);
+    fn auto_follows_its_order() {
+        assert_eq!(names(json!({"ipmi/mode": "auto"})).unwrap(), ["redfish", "ipmi"]);
+        let order = json!({"ipmi/mode": "auto", "ipmi/driver-order": ["ipmi"]});
+        assert_eq!(names(order).unwrap(), ["ipmi"]);
+        assert_eq!(names(json!({"ipmi/mode": "auto", "ipmi/driver-order": []})).unwrap_err().code, 400);
+        assert_eq!(names(json!({"ipmi/mode": "auto", "ipmi/driver-order": ["x"]})).unwrap_err().code, 400);
+    }
+
+    #[test]
+    fn who_can_is_known() {
+        let options = VerbOptions::default();
+        assert_eq!(able(Verb::PowerOn, &options), ["ipmi", "redfish"]);
+        assert_eq!(able(Verb::parse("getBios").unwrap(), &options), ["redfish"]);
     }
 }

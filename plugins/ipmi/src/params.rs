@@ -2,8 +2,9 @@
 //! secret in the wrong place.
 
 use crate::answer::problem;
-use drp_bmc::{CipherChoice, Identify, Target, Verb, VerbOptions};
+use drp_bmc::{CipherChoice, Driver, Fingerprint, Identify, Target, Trust, Verb, VerbOptions};
 use drp_plugin_sdk::{Error, Params, Secret, Value};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Names of params.
@@ -25,6 +26,13 @@ pub(crate) mod name {
     pub(crate) const VERIFY_TIMEOUT: &str = "ipmi/verify-timeout";
     pub(crate) const SOFT_TIMEOUT: &str = "ipmi/soft-timeout";
     pub(crate) const IDENTIFY_DURATION: &str = "ipmi/identify-duration";
+    pub(crate) const REDFISH_TIMEOUT: &str = "ipmi/redfish-timeout";
+    pub(crate) const TLS_VERIFY: &str = "ipmi/tls-verify";
+    pub(crate) const TLS_FINGERPRINT: &str = "ipmi/tls-fingerprint";
+    pub(crate) const TLS_CA: &str = "ipmi/tls-ca";
+    pub(crate) const SYSTEM_UUID: &str = "ipmi/system-uuid";
+    pub(crate) const MEDIA_URL: &str = "ipmi/virtual-media-url";
+    pub(crate) const MEDIA_BOOT: &str = "ipmi/virtual-media-boot";
     pub(crate) const PLAN_VERB: &str = "ipmi/plan-verb";
     pub(crate) const BIOS_MODE: &str = "detected-bios-mode";
 }
@@ -35,8 +43,26 @@ pub(crate) fn optional_of(verb: Verb) -> &'static [&'static str] {
         Verb::PowerSoft => &[name::SOFT_TIMEOUT],
         Verb::Boot { .. } => &[name::BIOS_MODE],
         Verb::Identify => &[name::IDENTIFY_DURATION],
+        Verb::MediaMount => &[name::MEDIA_BOOT, name::BIOS_MODE],
         _ => &[],
     }
+}
+
+/// Params that a verb must have beside those of all verbs.
+pub(crate) fn required_of(verb: Verb) -> &'static [&'static str] {
+    match verb {
+        Verb::MediaMount => &[name::MEDIA_URL],
+        _ => &[],
+    }
+}
+
+/// What `ipmi/tls-verify` and its neighbours say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Tls {
+    /// This.
+    Settled(Trust),
+    /// Whatever the BMC shows the first time is recorded, and pinned from then on.
+    FirstUse,
 }
 
 /// Longest user name of an IPMI 2.0 BMC, in bytes (IPMI 2.0 §22.28).
@@ -44,28 +70,62 @@ const MAX_USERNAME: usize = 16;
 /// Longest password and Kg, in bytes (IPMI 2.0 §22.30, §22.25).
 const MAX_KEY: usize = 20;
 
-/// Which BMC, and with what.
-pub(crate) fn target(params: &Params) -> Result<Target, Error> {
+/// Which BMC, and with what, for that driver.
+pub(crate) fn target(params: &Params, driver: &dyn Driver) -> Result<Target, Error> {
     let address = text(params, name::ADDRESS)?;
     let host = address.trim().trim_start_matches('[').trim_end_matches(']');
     if host.is_empty() || host.chars().any(|c| c.is_whitespace() || c.is_control() || "/@?#[]".contains(c)) {
         return Err(odd(name::ADDRESS, "is not a host name or an address"));
     }
     let username = text(params, name::USERNAME)?;
-    if username.len() > MAX_USERNAME {
-        return Err(odd(name::USERNAME, "is longer than 16 bytes, the most a BMC takes"));
-    }
     let password = Secret::new(text(params, name::PASSWORD)?);
-    if password.expose().len() > MAX_KEY {
-        return Err(odd(name::PASSWORD, "is longer than 20 bytes, the most a BMC takes"));
-    }
+    let (port, timeout) = match driver.name() {
+        "redfish" => (
+            number(params, name::PORT_REDFISH, 443, 0..=65_535)?,
+            number(params, name::REDFISH_TIMEOUT, 30, 1..=300)?,
+        ),
+        _ => {
+            if username.len() > MAX_USERNAME {
+                return Err(odd(name::USERNAME, "is longer than 16 bytes, the most a BMC takes"));
+            }
+            if password.expose().len() > MAX_KEY {
+                return Err(odd(name::PASSWORD, "is longer than 20 bytes, the most a BMC takes"));
+            }
+            (number(params, name::PORT_IPMITOOL, 0, 0..=65_535)?, number(params, name::TIMEOUT, 8, 1..=120)?)
+        }
+    };
     let mut target = Target::new(host, username, password);
-    target.port = number(params, name::PORT_IPMITOOL, 0, 0..=65_535)?;
+    target.port = port;
     target.cipher = cipher(params)?;
     target.kg = kg(params)?;
+    target.system_uuid =
+        params.value(name::SYSTEM_UUID).map(|_| text(params, name::SYSTEM_UUID)).transpose()?;
     target.min_gap = Duration::from_millis(number(params, name::MIN_GAP, 50, 0..=60_000)?);
-    target.timeout = Duration::from_secs(number(params, name::TIMEOUT, 8, 1..=120)?);
+    target.timeout = Duration::from_secs(timeout);
+    if let Tls::Settled(trust) = tls(params)? {
+        target.trust = trust;
+    }
     Ok(target)
+}
+
+/// Which certificate is believed. A fingerprint says it all; otherwise `ipmi/tls-verify` does.
+pub(crate) fn tls(params: &Params) -> Result<Tls, Error> {
+    let given = |name| params.value(name).map(|_| text(params, name)).transpose();
+    if let Some(pin) = given(name::TLS_FINGERPRINT)?.filter(|pin| !pin.trim().is_empty()) {
+        let pin =
+            Fingerprint::parse(&pin).map_err(|why| odd(name::TLS_FINGERPRINT, &format!("is none: {why}")))?;
+        return Ok(Tls::Settled(Trust::Pinned(pin)));
+    }
+    Ok(match given(name::TLS_VERIFY)?.as_deref().unwrap_or("verify") {
+        "verify" => Tls::Settled(match given(name::TLS_CA)?.filter(|pem| !pem.trim().is_empty()) {
+            Some(pem) => Trust::Authorities(pem),
+            None => Trust::Verified,
+        }),
+        "first-use" => Tls::FirstUse,
+        "off" => Tls::Settled(Trust::Insecure),
+        "plain" => Tls::Settled(Trust::Plain),
+        _ => return Err(odd(name::TLS_VERIFY, "is not verify, first-use, off or plain")),
+    })
 }
 
 /// What the verb needs to know.
@@ -86,7 +146,33 @@ pub(crate) fn options(params: &Params) -> Result<VerbOptions, Error> {
             Some(Value::String(mode)) => Some(mode.eq_ignore_ascii_case("uefi")),
             Some(_) => return Err(odd(name::BIOS_MODE, "is not a text such as uefi or legacy-bios")),
         },
+        media_url: media_url(params)?,
+        media_boot: match params.value(name::MEDIA_BOOT) {
+            None => false,
+            Some(value) => value.as_bool().ok_or_else(|| odd(name::MEDIA_BOOT, "is not true or false"))?,
+        },
     })
+}
+
+/// The image to mount: a URL that a BMC can fetch. It may not carry credentials, since it is shown in results.
+fn media_url(params: &Params) -> Result<Option<Arc<str>>, Error> {
+    if params.value(name::MEDIA_URL).is_none() {
+        return Ok(None);
+    }
+    let url = text(params, name::MEDIA_URL)?;
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return Err(odd(name::MEDIA_URL, "is not a URL such as http://10.0.0.1/image.iso"));
+    };
+    if !["http", "https", "nfs", "cifs"].contains(&scheme) || rest.is_empty() {
+        return Err(odd(name::MEDIA_URL, "is not a URL of http, https, nfs or cifs"));
+    }
+    if url.len() > 2048 || url.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(odd(name::MEDIA_URL, "is longer than 2,048 bytes or holds blanks"));
+    }
+    if rest.split('/').next().unwrap_or_default().contains('@') {
+        return Err(odd(name::MEDIA_URL, "carries credentials, which would be shown in results"));
+    }
+    Ok(Some(url.into()))
 }
 
 /// The verb a plan is wanted of; `None` for all.
@@ -180,6 +266,7 @@ fn odd(name: &str, problem_text: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use drp_bmc::{IpmiDriver, RedfishDriver};
     use drp_plugin_sdk::json;
 
     fn params(extra: Value) -> Params {
@@ -189,6 +276,45 @@ mod tests {
             all[name] = value.clone();
         }
         all.as_object().cloned().unwrap().into()
+    }
+
+    fn target(params: &Params) -> Result<Target, Error> {
+        super::target(params, &IpmiDriver)
+    }
+
+    #[test]
+    fn trust_follows_the_params() {
+        let of = |extra: Value| tls(&params(extra));
+        let settled = |trust| Ok::<_, String>(Tls::Settled(trust));
+        let pin = "ab".repeat(32);
+        assert_eq!(of(json!({})).map_err(|e| e.to_string()), settled(Trust::Verified));
+        for (mode, want) in [("off", Trust::Insecure), ("plain", Trust::Plain), ("verify", Trust::Verified)] {
+            assert_eq!(of(json!({"ipmi/tls-verify": mode})).map_err(|e| e.to_string()), settled(want));
+        }
+        assert_eq!(of(json!({"ipmi/tls-verify": "first-use"})).unwrap(), Tls::FirstUse);
+        let pinned = of(json!({"ipmi/tls-verify": "off", "ipmi/tls-fingerprint": pin})).unwrap();
+        assert_eq!(pinned, Tls::Settled(Trust::Pinned(Fingerprint([0xab; 32]))));
+        assert_eq!(of(json!({"ipmi/tls-verify": "canary"})).unwrap_err().code, 400);
+        assert_eq!(of(json!({"ipmi/tls-fingerprint": "canary"})).unwrap_err().code, 400);
+    }
+
+    #[test]
+    fn limits_of_ipmi_are_not_those_of_redfish() {
+        let long =
+            params(json!({"ipmi/username": "a-rather-long-user-name", "ipmi/password": "p".repeat(40)}));
+        assert_eq!(target(&long).unwrap_err().code, 400);
+        let redfish = super::target(&long, &RedfishDriver).unwrap();
+        assert_eq!((redfish.port, redfish.timeout), (443, Duration::from_secs(30)));
+    }
+
+    #[test]
+    fn images_are_urls_without_credentials() {
+        let of = |url: &str| options(&params(json!({"ipmi/virtual-media-url": url})));
+        assert_eq!(of("http://10.0.0.1/a.iso").unwrap().media_url.as_deref(), Some("http://10.0.0.1/a.iso"));
+        for bad in ["a.iso", "file:///etc/passwd", "http://", "http://u:canary@h/a.iso", "http://h/a b"] {
+            let error = of(bad).unwrap_err();
+            assert!(error.code == 400 && !error.to_string().contains("canary"), "{error}");
+        }
     }
 
     #[test]
@@ -205,6 +331,9 @@ mod tests {
             (name::IDENTIFY_DURATION, json!(60)),
             (name::CIPHER_SUITE, json!("auto")),
             (name::MODE, json!("ipmi")),
+            (name::PORT_REDFISH, json!(443)),
+            (name::REDFISH_TIMEOUT, json!(30)),
+            (name::TLS_VERIFY, json!("verify")),
             (name::PORT_IPMITOOL, json!(0)),
         ] {
             let bundle = drp_content::read_dir(std::path::Path::new(files).parent().unwrap()).unwrap();

@@ -6,6 +6,7 @@ mod canary;
 mod daemon;
 mod errors;
 mod peers;
+mod redfish;
 mod rig;
 mod sessions;
 mod verbs;

@@ -113,6 +113,17 @@ impl BmcError {
         !self.maybe_done && !matches!(self.kind, Kind::Unconfirmed)
     }
 
+    /// Another protocol may reach where this one did not: no connection, no answer, not this service, no trust, no such
+    /// command. Never after something may have been carried out, nor after a plain refusal.
+    #[must_use]
+    pub fn another_driver_may_help(&self) -> bool {
+        let elsewhere = matches!(
+            self.kind,
+            Kind::Unreachable | Kind::Silent | Kind::Protocol | Kind::Certificate | Kind::Unsupported
+        );
+        elsewhere && !self.maybe_done
+    }
+
     /// The session it happened on is still good.
     pub(crate) fn leaves_session(&self) -> bool {
         matches!(self.kind, Kind::Unsupported | Kind::Refused | Kind::NodeBusy | Kind::Param)

@@ -32,16 +32,7 @@ impl Driver for RedfishDriver {
     fn open<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Opened, BmcError>> {
         Box::pin(async move {
             let bmc = target.endpoint(redfish::DEFAULT_PORT);
-            let login = redfish::Target {
-                host: target.host.clone(),
-                port: target.port,
-                username: target.username.clone(),
-                password: target.password.clone(),
-                trust: target.trust.clone(),
-                system_uuid: target.system_uuid.clone(),
-                timeout: target.timeout,
-            };
-            let mut client = Client::connect(&login).await.map_err(|error| translate(&bmc, error))?;
+            let mut client = Client::connect(&login(target)).await.map_err(|error| translate(&bmc, error))?;
             match client.find_system().await {
                 Ok(system) => {
                     let system = system.resource.path;
@@ -58,6 +49,29 @@ impl Driver for RedfishDriver {
                 }
             }
         })
+    }
+}
+
+impl RedfishDriver {
+    /// The certificate that the BMC shows, for trust on first use. No credentials are sent.
+    ///
+    /// # Errors
+    /// [`Kind::Unreachable`], [`Kind::Silent`] and so on.
+    pub async fn shown_certificate(target: &Target) -> Result<Option<drp_redfish::Fingerprint>, BmcError> {
+        let shown = redfish::shown_certificate(&login(target)).await;
+        shown.map_err(|error| translate(&target.endpoint(redfish::DEFAULT_PORT), error))
+    }
+}
+
+fn login(target: &Target) -> redfish::Target {
+    redfish::Target {
+        host: target.host.clone(),
+        port: target.port,
+        username: target.username.clone(),
+        password: target.password.clone(),
+        trust: target.trust.clone(),
+        system_uuid: target.system_uuid.clone(),
+        timeout: target.timeout,
     }
 }
 

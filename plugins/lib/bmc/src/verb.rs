@@ -187,14 +187,31 @@ impl Verb {
         }
     }
 
+    /// Whether a driver has a request for all that the verb sends.
+    #[must_use]
+    pub fn possible(self, driver: &dyn Driver, options: &VerbOptions) -> bool {
+        self.steps(options).iter().all(|(_, command)| driver.can(command))
+    }
+
     /// What it would send, and when.
     #[must_use]
     pub fn plan(self, driver: &dyn Driver, options: &VerbOptions) -> Vec<PlanStep> {
+        self.steps(options)
+            .into_iter()
+            .map(|(when, command)| PlanStep {
+                when,
+                command: command.to_string(),
+                request: driver.describe(&command),
+            })
+            .collect()
+    }
+
+    fn steps(self, options: &VerbOptions) -> Vec<(String, Command)> {
         let efi = options.efi.unwrap_or(false);
         let soft = options.soft_timeout.as_secs();
         let verify = options.verify_timeout.as_secs();
         let read_back = format!("until it is read back, at most {verify} s");
-        let steps: Vec<(String, Command)> = match self {
+        match self {
             Self::PowerOn => vec![
                 ("first".into(), Command::Chassis),
                 ("when it is off".into(), Command::Power(PowerControl::Up)),
@@ -245,15 +262,7 @@ impl Verb {
                 vec![("first".into(), Command::MediaEject), ("then".into(), Command::Read(Part::Media))]
             }
             Self::SelClear => vec![("first".into(), Command::SelClear)],
-        };
-        steps
-            .into_iter()
-            .map(|(when, command)| PlanStep {
-                when,
-                command: command.to_string(),
-                request: driver.describe(&command),
-            })
-            .collect()
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! A login at a Redfish service: session first, Basic where the service has no sessions.
 
 use crate::error::Error;
-use crate::target::{Fingerprint, Target};
+use crate::target::{Fingerprint, Target, Trust};
 use crate::transport::{Answer, Transport};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use drp_protocol::Secret;
@@ -236,6 +236,17 @@ impl Client {
         let said = crate::message::Message::ours(why);
         Error::Unsupported { bmc: self.transport.bmc.clone(), request: request.into(), said }
     }
+}
+
+/// The certificate that a BMC shows, for trust on first use. No credentials are sent.
+///
+/// # Errors
+/// As [`Error`] lists.
+pub async fn shown_certificate(target: &Target) -> Result<Option<Fingerprint>, Error> {
+    let anyone = Target { trust: Trust::Insecure, ..target.clone() };
+    let transport = Transport::new(&anyone)?;
+    transport.send(&Method::GET, ROOT, &[], None).await?;
+    Ok(transport.seen().fingerprint())
 }
 
 fn basic(target: &Target) -> Result<HeaderValue, Error> {

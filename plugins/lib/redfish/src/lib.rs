@@ -15,7 +15,7 @@ mod tls;
 mod transport;
 
 pub use boot::{Override, Source};
-pub use client::{Client, Resource};
+pub use client::{Client, Resource, shown_certificate};
 pub use error::{Error, Fault};
 pub use inventory::Part;
 pub use media::{Slot, SlotState};
