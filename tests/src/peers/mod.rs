@@ -12,7 +12,7 @@ mod sushy;
 mod tool;
 
 pub use ipmi_sim::IpmiSim;
-pub use process::{find_program, free_tcp_port, free_udp_port, skipped, venv, wait_until};
+pub use process::{find_program, free_tcp_port, free_udp_port, skipped, wait_until};
 pub use pyghmi::PyghmiBmc;
 pub use python::SecretsPeer;
 pub use sushy::{Access, SYSTEMS, Sushy};

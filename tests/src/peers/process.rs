@@ -44,15 +44,6 @@ pub fn free_tcp_port() -> u16 {
     socket.local_addr().expect("its address").port()
 }
 
-/// The folder with the programs of the tests' Python: beside `DRP_TEST_PYTHON`, or `.venv/bin` of the workspace.
-pub fn venv() -> Option<PathBuf> {
-    let folder = match std::env::var_os("DRP_TEST_PYTHON") {
-        Some(python) => Path::new(&python).parent()?.to_owned(),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../.venv/bin"),
-    };
-    folder.is_dir().then_some(folder)
-}
-
 /// Asks until the answer is yes or the time is over; gives the last answer.
 pub fn wait_until(limit: Duration, mut ask: impl FnMut() -> bool) -> bool {
     let end = Instant::now() + limit;

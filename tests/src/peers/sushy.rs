@@ -1,7 +1,8 @@
 //! sushy-tools with its fake driver: an independent Redfish service, with and without TLS and Basic. It has no sessions,
 //! answers 204 without a body, and shows a change of power after 1 to 11 seconds.
 
-use super::process::{Running, free_tcp_port, skipped, venv, wait_until};
+use super::process::{Running, free_tcp_port, skipped, wait_until};
+use super::python::with_module;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -34,8 +35,10 @@ pub struct Sushy {
     _dir: tempfile::TempDir,
 }
 
+/// The emulator, beside the Python that has its package.
 fn program() -> Option<PathBuf> {
-    Some(venv()?.join("sushy-emulator")).filter(|path| path.is_file())
+    let beside = with_module("sushy_tools")?.with_file_name("sushy-emulator");
+    beside.is_file().then_some(beside)
 }
 
 impl Sushy {
