@@ -6,7 +6,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Bytes that travel as standard base64 text; absent is `null` (wire-protocol §2.1).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Base64Bytes(#[cfg_attr(feature = "schema", schemars(with = "Option<String>"))] pub Option<Vec<u8>>);
+pub struct Base64Bytes(
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))] pub Option<Vec<u8>>,
+);
 
 impl Serialize for Base64Bytes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -23,6 +23,19 @@ pub const FAILED: &str = "Failed";
 pub const LOG_REQUEST: &str = "X-Log-Request";
 /// Request header: text that ties the log lines of a request together.
 pub const LOG_TOKEN: &str = "X-Log-Token";
+/// Header of requests and answers: names an API request. It goes with `/action` to the plugin and comes back in the
+/// field `request` of the `Data` of log lines.
+pub const REQUEST_ID: &str = "X-Request-Id";
+/// Longest request id in bytes.
+pub const REQUEST_ID_MAX: usize = 128;
+
+/// Whether a text names a request: 1 to [`REQUEST_ID_MAX`] letters, digits and `. _ : / + = @ -`, which neither logs nor
+/// headers nor shells take for something else.
+#[must_use]
+pub fn is_request_id(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/+=@-".contains(&byte);
+    (1..=REQUEST_ID_MAX).contains(&text.len()) && text.bytes().all(fits)
+}
 
 /// Environment: `https://<ip>:<port>` of the API.
 pub const ENV_ENDPOINT: &str = "RS_ENDPOINT";

@@ -20,6 +20,7 @@ fn the_page_is_short_and_names_every_word_of_the_wire() {
         wire::FAILED,
         wire::LOG_REQUEST,
         wire::LOG_TOKEN,
+        wire::REQUEST_ID,
         wire::ENV_ENDPOINT,
         wire::ENV_TOKEN,
         wire::ENV_FILESERVER,

@@ -82,6 +82,12 @@ impl Context {
         self.scope.id
     }
 
+    /// Name of the API request behind this one (`X-Request-Id`), which log lines carry too.
+    #[must_use]
+    pub fn api_request(&self) -> Option<&str> {
+        self.scope.request.as_deref()
+    }
+
     /// Fires when the plugin is told to stop. Long work should watch it:
     /// `tokio::select! { () = ctx.cancelled().cancelled() => …, r = work => … }`.
     #[must_use]

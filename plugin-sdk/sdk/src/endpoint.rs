@@ -125,8 +125,12 @@ async fn dispatch<P: Plugin>(State(endpoint): State<Arc<Endpoint<P>>>, request: 
         scope.level = Level::parse(level);
     }
     scope.ignore_publish = request.uri().path() == wire::PUBLISH;
+    let given = header_text(request.headers(), wire::REQUEST_ID).filter(|id| wire::is_request_id(id));
+    scope.request = given.map(Into::into);
+    let own = HeaderValue::from(scope.id);
+    let id = given.and_then(|id| HeaderValue::from_str(id).ok()).unwrap_or(own);
     let mut response = scope.within(answer(endpoint, request)).await;
-    response.headers_mut().insert("x-request-id", HeaderValue::from(scope.id));
+    response.headers_mut().insert("x-request-id", id);
     response
 }
 

@@ -54,7 +54,7 @@ pub(crate) async fn select_events<P: Selector>(endpoint: &Arc<Endpoint<P>>) -> R
     let task = tokio::spawn(async move {
         let deliver = |event: Event| {
             let scope = Scope { ignore_publish: true, ..Scope::fresh() };
-            let (plugin, context) = (plugin.clone(), context.scoped(scope));
+            let (plugin, context) = (plugin.clone(), context.scoped(scope.clone()));
             (scope, async move { plugin.publish(&context, event).await })
         };
         pump(stream, ended, &context, deliver).await;
@@ -92,7 +92,7 @@ async fn pump<F>(
             None => return,
         };
         let (scope, hook) = deliver(event);
-        match scope.run(hook).await {
+        match scope.clone().run(hook).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => scope.within(async { tracing::error!("publish: {error}") }).await,
             Err(panicked) => {

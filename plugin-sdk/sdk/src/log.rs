@@ -141,7 +141,7 @@ fn wanted(metadata: &tracing::Metadata<'_>, threshold: tracing::Level) -> bool {
     if LIBRARIES.contains(&krate) {
         return level >= Level::Warn;
     }
-    level >= level_of(threshold) || Scope::current().level.is_some_and(|asked| level >= asked)
+    level >= level_of(threshold) || Scope::asked_for(level)
 }
 
 struct DaemonLayer {
@@ -165,6 +165,9 @@ impl<S: Subscriber> Layer<S> for DaemonLayer {
         let mut fields = Fields::default();
         event.record(&mut fields);
         let scope = Scope::current();
+        if let Some(request) = &scope.request {
+            fields.data.insert("request".to_owned(), (&**request).into());
+        }
         let metadata = event.metadata();
         let line = Line {
             group: scope.id,

@@ -6,16 +6,19 @@ use std::{
     cell::RefCell,
     future::Future,
     panic::AssertUnwindSafe,
+    sync::Arc,
     sync::atomic::{AtomicI64, Ordering},
 };
 
 /// The request that log lines belong to.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Scope {
     /// Id of the request: the group of its log lines.
     pub(crate) id: i64,
     /// `X-Log-Request`: log from here on, for this request.
     pub(crate) level: Option<Level>,
+    /// `X-Request-Id`: names the API request behind this one, in log lines too.
+    pub(crate) request: Option<Arc<str>>,
     /// Lines must not become events.
     pub(crate) ignore_publish: bool,
 }
@@ -38,7 +41,12 @@ impl Scope {
 
     /// The scope of the current task, or an empty one.
     pub(crate) fn current() -> Self {
-        SCOPE.try_with(|s| *s).unwrap_or_default()
+        SCOPE.try_with(Self::clone).unwrap_or_default()
+    }
+
+    /// Whether the request asked for lines of that level.
+    pub(crate) fn asked_for(level: Level) -> bool {
+        SCOPE.try_with(|scope| scope.level.is_some_and(|asked| level >= asked)).unwrap_or_default()
     }
 
     /// Runs a hook to its end in a task of its own, so that neither a caller that hangs up nor a panic stops
@@ -50,9 +58,10 @@ impl Scope {
         let guarded = async move {
             futures_util::FutureExt::catch_unwind(AssertUnwindSafe(hook)).await.map_err(caught)
         };
+        let id = self.id;
         match tokio::spawn(SCOPE.scope(self, guarded)).await {
-            Ok(outcome) => outcome.map_err(|what| Panicked { what, id: self.id }),
-            Err(_) => Err(Panicked { what: "the runtime is shutting down".to_owned(), id: self.id }),
+            Ok(outcome) => outcome.map_err(|what| Panicked { what, id }),
+            Err(_) => Err(Panicked { what: "the runtime is shutting down".to_owned(), id }),
         }
     }
 

@@ -2,3 +2,5 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
 
 mod examples;
+mod metrics;
+mod request_ids;

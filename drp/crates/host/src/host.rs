@@ -253,7 +253,7 @@ impl Host {
         self.invoke_traced(plugin, action, deadline, &http::HeaderMap::new()).await
     }
 
-    /// As [`Host::invoke`], and passes `X-Log-Request` and `X-Log-Token` of the caller on
+    /// As [`Host::invoke`], and passes `X-Log-Request`, `X-Log-Token` and `X-Request-Id` of the caller on
     /// (wire-protocol §1.6).
     ///
     /// # Errors

@@ -194,7 +194,7 @@ impl Link {
         let headers = request.headers_mut();
         headers.insert(HOST, HeaderValue::from_static("unix"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        for name in [wire::LOG_REQUEST, wire::LOG_TOKEN] {
+        for name in [wire::LOG_REQUEST, wire::LOG_TOKEN, wire::REQUEST_ID] {
             if let Some(value) = caller.get(name) {
                 headers.insert(name, value.clone());
             }

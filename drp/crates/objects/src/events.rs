@@ -4,6 +4,7 @@ use crate::{Claims, Objects};
 use bytes::Bytes;
 use drp_protocol::{Event, Time};
 use serde_json::Value;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::broadcast;
 
@@ -127,6 +128,25 @@ pub enum Delivery {
 pub struct Subscription {
     receiver: broadcast::Receiver<Arc<Occurrence>>,
     next: u64,
+    lost: Arc<Lost>,
+}
+
+/// Gaps of all subscribers together.
+#[derive(Debug, Default)]
+struct Lost {
+    gaps: AtomicU64,
+    events: AtomicU64,
+}
+
+/// Numbers about the bus.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct EventCounts {
+    /// Whoever follows now.
+    pub subscribers: usize,
+    /// Times that a subscriber was too slow.
+    pub gaps: u64,
+    /// Events that those subscribers lost.
+    pub lost: u64,
 }
 
 impl Subscription {
@@ -142,6 +162,8 @@ impl Subscription {
                 Err(broadcast::error::RecvError::Lagged(lost)) if lost > 0 => {
                     let from = self.next;
                     self.next += lost;
+                    self.lost.gaps.fetch_add(1, Ordering::Relaxed);
+                    self.lost.events.fetch_add(lost, Ordering::Relaxed);
                     return Some(Delivery::Gap { from, to: from + lost - 1 });
                 }
                 Err(broadcast::error::RecvError::Lagged(_)) => {}
@@ -157,6 +179,7 @@ pub struct EventBus {
     sender: broadcast::Sender<Arc<Occurrence>>,
     // Numbering and sending are one step, so that the order of numbers is the order of arrival.
     last: Mutex<u64>,
+    lost: Arc<Lost>,
 }
 
 /// What the engine itself publishes: objects as JSON text, empty for none.
@@ -171,14 +194,14 @@ pub(crate) struct Happening {
 
 impl EventBus {
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { sender: broadcast::channel(capacity.max(1)).0, last: Mutex::new(0) }
+        Self { sender: broadcast::channel(capacity.max(1)).0, last: Mutex::new(0), lost: Arc::default() }
     }
 
     /// Starts listening: every event published from now on arrives.
     #[must_use]
     pub fn subscribe(&self) -> Subscription {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        Subscription { receiver: self.sender.subscribe(), next: *last + 1 }
+        Subscription { receiver: self.sender.subscribe(), next: *last + 1, lost: Arc::clone(&self.lost) }
     }
 
     /// Publishes an event from outside. An empty `Time` is stamped.
@@ -242,6 +265,16 @@ impl EventBus {
         occurrence.seq = *last;
         // An error only says that nobody listens.
         let _ = self.sender.send(Arc::new(occurrence));
+    }
+
+    /// Numbers about the bus.
+    #[must_use]
+    pub fn counts(&self) -> EventCounts {
+        EventCounts {
+            subscribers: self.sender.receiver_count(),
+            gaps: self.lost.gaps.load(Ordering::Relaxed),
+            lost: self.lost.events.load(Ordering::Relaxed),
+        }
     }
 
     /// The sequence number of the last event, 0 when there was none.

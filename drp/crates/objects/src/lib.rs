@@ -73,7 +73,7 @@ mod write;
 pub use actions::Candidate;
 pub use auth::{Denied, TokenRequest};
 pub use claims::{Claims, Principal, scopes};
-pub use events::{Delivery, EventBus, Occurrence, Subscription};
+pub use events::{Delivery, EventBus, EventCounts, Occurrence, Subscription};
 pub use kind::{Fetched, Kind};
 pub use layers::LayerKind;
 pub use list::Listing;

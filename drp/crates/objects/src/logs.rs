@@ -1,17 +1,29 @@
 //! The log buffer (wire-protocol §1.9).
 
 use crate::{Objects, events::Happening};
-use drp_protocol::{Line, Time};
+use drp_protocol::{Level, Line, Time};
 use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
 
 /// Longest message that is kept, in bytes: a log flood must not take the memory.
 const MAX_MESSAGE: usize = 64 << 10;
+
+/// All levels, in their order.
+const LEVELS: [Level; 8] = [
+    Level::Trace,
+    Level::Debug,
+    Level::Info,
+    Level::Warn,
+    Level::Error,
+    Level::Fatal,
+    Level::Panic,
+    Level::Audit,
+];
 
 /// The last log lines of the daemon and its plugins.
 #[derive(Debug)]
@@ -20,6 +32,8 @@ pub struct LogBuffer {
     capacity: usize,
     seq: AtomicI64,
     group: AtomicI64,
+    /// Lines ever taken, by level.
+    taken: [AtomicU64; LEVELS.len()],
     events: Arc<crate::EventBus>,
 }
 
@@ -30,6 +44,7 @@ impl LogBuffer {
             capacity: capacity.max(1),
             seq: AtomicI64::new(0),
             group: AtomicI64::new(0),
+            taken: Default::default(),
             events,
         }
     }
@@ -37,6 +52,7 @@ impl LogBuffer {
     /// Takes a line: stamps its time (and its sequence number and group when they are zero), keeps it, and publishes
     /// it as a `log` event unless it says `IgnorePublish`. Never fails, never waits.
     pub fn add(&self, mut line: Line) {
+        self.taken[line.level as usize].fetch_add(1, Ordering::Relaxed);
         line.time = Time::now().to_string();
         if line.seq == 0 {
             line.seq = self.seq.fetch_add(1, Ordering::Relaxed) + 1;
@@ -72,6 +88,12 @@ impl LogBuffer {
     #[must_use]
     pub fn lines(&self) -> Vec<Line> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    /// How many lines were ever taken, by level.
+    #[must_use]
+    pub fn taken(&self) -> [(Level, u64); LEVELS.len()] {
+        LEVELS.map(|level| (level, self.taken[level as usize].load(Ordering::Relaxed)))
     }
 
     /// A new group number, which ties the lines of one request together.
@@ -111,6 +133,7 @@ mod tests {
         }
         let kept = logs.lines();
         assert_eq!(kept.iter().map(|l| l.message.as_str()).collect::<Vec<_>>(), ["2", "3", "4"]);
+        assert_eq!(logs.taken()[Level::Info as usize], (Level::Info, 5));
         assert_eq!(kept[2].seq, 5);
         assert!(!kept[2].time.is_empty());
         let Some(Delivery::Event(event)) = reader.next().await else { panic!("no event") };

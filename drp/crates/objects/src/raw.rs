@@ -133,6 +133,10 @@ pub(crate) fn fill(out: &mut JsonMap, flags: &[&str], texts: &[&str], maps: &[&s
             }
         }
     }
+    let annotations = out.get("Meta").and_then(Value::as_object).filter(|_| maps.contains(&"Meta"));
+    if let Some((name, _)) = annotations.into_iter().flatten().find(|(_, value)| !value.is_string()) {
+        return Err(format!("Meta.{name}: not a string"));
+    }
     Ok(())
 }
 

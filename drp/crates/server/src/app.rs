@@ -4,6 +4,7 @@ use crate::Settings;
 use crate::http::Failure;
 use crate::life::Life;
 use crate::logins::Logins;
+use crate::metrics::Metrics;
 use crate::providers::Providers;
 use crate::ws::Sockets;
 use drp_host::Host;
@@ -26,6 +27,7 @@ pub(crate) struct App {
     pub(crate) logins: Logins,
     pub(crate) sockets: Sockets,
     pub(crate) life: Life,
+    pub(crate) metrics: Metrics,
     pub(crate) place: Place,
     /// Paths that are being written by an upload.
     pub(crate) uploading: Mutex<HashSet<PathBuf>>,

@@ -8,6 +8,7 @@ use crate::content_files::ContentFiles;
 use crate::life::{Life, Phase};
 use crate::listen::{BaseRoot, LocalSocket, WithLocalAddr, bind, bind_local, certificate, private_dir};
 use crate::logins::Logins;
+use crate::metrics::Metrics;
 use crate::providers::Providers;
 use crate::ws::Sockets;
 use crate::{Backend, ServeError, Settings, controller, logging, static_files};
@@ -39,6 +40,7 @@ struct Bound {
     api: TcpListener,
     files: TcpListener,
     local: LocalSocket,
+    metrics: Option<TcpListener>,
 }
 
 /// Runs until told to stop.
@@ -56,6 +58,10 @@ pub(crate) async fn run(settings: Settings) -> Result<(), ServeError> {
         api: bind("the API", "api-port", settings.bind, settings.api_port)?,
         files: bind("the file server", "static-port", settings.bind, settings.static_port)?,
         local: bind_local(&settings.socket)?,
+        metrics: match settings.metrics {
+            Some(at) => Some(bind("the metrics", "metrics", at.ip(), at.port())?),
+            None => None,
+        },
     };
     let address = |listener: &TcpListener| {
         listener.local_addr().map_err(|error| ServeError::System { what: "address of a listener", error })
@@ -90,6 +96,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), ServeError> {
         logins,
         sockets: Sockets::default(),
         life: Life::default(),
+        metrics: Metrics::default(),
         place: Place { settings, api, files, id, certificate: certificate.pem, started },
         uploading: std::sync::Mutex::default(),
         content_problems,
@@ -229,7 +236,7 @@ impl Signals {
 
 /// The listeners at work.
 struct Servers {
-    tcp: [Handle<SocketAddr>; 2],
+    tcp: [Handle<SocketAddr>; 3],
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -237,7 +244,7 @@ struct Servers {
 impl Servers {
     fn start(app: &Arc<App>, bound: Bound, tls: Arc<rustls::ServerConfig>) -> Result<Self, ServeError> {
         let system = |error| ServeError::System { what: "server", error };
-        let tcp = [Handle::new(), Handle::new()];
+        let tcp = [Handle::new(), Handle::new(), Handle::new()];
         let stop = watch::Sender::new(false);
         let service = crate::http::api(Arc::clone(app)).into_make_service_with_connect_info::<SocketAddr>();
         let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(tls)).acceptor(NoDelayAcceptor::new());
@@ -258,11 +265,17 @@ impl Servers {
                 tracing::error!(%error, "{what} ended");
             }
         };
-        let tasks = vec![
+        let mut tasks = vec![
             tokio::spawn(async move { ended("the API", api.serve(service).await) }),
             tokio::spawn(async move { ended("the file server", files.serve(router).await) }),
             tokio::spawn(async move { ended("the local socket", local.await) }),
         ];
+        if let Some(listener) = bound.metrics {
+            let router = crate::http::metrics_alone(Arc::clone(app)).into_make_service();
+            let mut server = axum_server::from_tcp(listener).map_err(system)?.handle(tcp[2].clone());
+            bounded(server.http_builder());
+            tasks.push(tokio::spawn(async move { ended("the metrics", server.serve(router).await) }));
+        }
         Ok(Self { tcp, stop, tasks })
     }
 

@@ -15,6 +15,7 @@ mod limits;
 mod listen;
 mod logging;
 mod logins;
+mod metrics;
 mod openapi;
 mod providers;
 mod restore;

@@ -9,9 +9,11 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
@@ -106,8 +108,22 @@ thread_local! {
     static KEEPING: Cell<bool> = const { Cell::new(false) };
 }
 
-impl<S: Subscriber> Layer<S> for ToBuffer {
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+/// The id of the request that a span is about, so that all lines in it carry it.
+struct RequestId(String);
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ToBuffer {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        if attributes.metadata().name() != "request" {
+            return;
+        }
+        let mut fields = Fields::default();
+        attributes.record(&mut fields);
+        if let (Some(span), Some(Value::String(id))) = (context.span(id), fields.data.remove("id")) {
+            span.extensions_mut().insert(RequestId(id));
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let meta = event.metadata();
         let Some(objects) = BUFFER.get() else { return };
         if !meta.target().starts_with("drp") || KEEPING.get() {
@@ -115,6 +131,11 @@ impl<S: Subscriber> Layer<S> for ToBuffer {
         }
         let mut fields = Fields::default();
         event.record(&mut fields);
+        for span in context.event_scope(event).into_iter().flatten() {
+            if let Some(RequestId(id)) = span.extensions().get() {
+                fields.data.insert("request".to_owned(), id.as_str().into());
+            }
+        }
         let line = Line {
             service: "drp".to_owned(),
             principal: "system".to_owned(),

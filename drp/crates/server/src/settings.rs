@@ -7,7 +7,7 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use figment::value::{Dict, Value};
 use figment::{Figment, Source};
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 /// TCP port of the API (wire-protocol §3.1).
@@ -58,6 +58,10 @@ pub const KEYS: &[Key] = &[
     Key { name: "tls-key", help: "PEM file of its private key" },
     Key { name: "well-known-password", help: "Make the first account with the published default password" },
     Key { name: "event-queue", help: "Events a slow listener may fall behind before it loses the oldest" },
+    Key {
+        name: "metrics",
+        help: "Address of metrics without credentials, such as 127.0.0.1:8080 (default none)",
+    },
     Key { name: "log-level", help: "trace, debug, info, warn or error, or a tracing filter" },
     Key { name: "log-format", help: "text or json" },
 ];
@@ -129,6 +133,8 @@ pub struct Settings {
     pub well_known_password: bool,
     /// Events a slow listener may fall behind before it loses the oldest.
     pub event_queue: usize,
+    /// Where metrics are served without credentials, over HTTP.
+    pub metrics: Option<SocketAddr>,
     /// Filter of the daemon's own log.
     pub log_level: String,
     /// Shape of the daemon's own log.
@@ -317,6 +323,7 @@ impl Reader {
         if !(16..=1 << 20).contains(&event_queue) {
             self.complain("event-queue", &event_queue.to_string(), "a number of events from 16 to 1048576");
         }
+        let metrics = self.optional("metrics", "an address with a port, such as 127.0.0.1:8080");
         let log_level = self.text("log-level", "info");
         if !is_filter(&log_level) {
             let wanted = "trace, debug, info, warn, error, or a tracing filter as in info,drp_server=debug";
@@ -351,6 +358,7 @@ impl Reader {
             event_queue,
             default_content,
             local_content,
+            metrics,
             log_level,
             log_format,
         }

@@ -46,5 +46,5 @@ pub use location::Location;
 pub use options::Options;
 pub use record::{Record, Scan};
 pub use sqlite::restore;
-pub use stats::{BackupReport, Stats};
+pub use stats::{BackupReport, FLUSH_BOUNDS, Stats};
 pub use store::{Store, for_each, open};

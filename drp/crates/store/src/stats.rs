@@ -1,6 +1,7 @@
 //! Numbers about a store.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::commit::Revision;
 
@@ -24,7 +25,15 @@ pub struct Stats {
     pub conflicts: u64,
     /// Batches that failed for any other reason.
     pub failures: u64,
+    /// How many flushes took at most so long, by [`FLUSH_BOUNDS`], and at the end how many took longer.
+    pub flushes: [u64; FLUSH_BOUNDS.len() + 1],
+    /// Time spent in flushes.
+    pub flush_time: Duration,
 }
+
+/// Upper bounds of [`Stats::flushes`] in microseconds.
+pub const FLUSH_BOUNDS: [u64; 12] =
+    [100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 500_000, 1_000_000];
 
 /// What a backup holds.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -14,7 +15,7 @@ use crate::commit::{Commit, Committed, OnCommit, Revision};
 use crate::error::{Result, StoreError};
 use crate::limits;
 use crate::options::Options;
-use crate::stats::Stats;
+use crate::stats::{FLUSH_BOUNDS, Stats};
 
 /// Most bytes in one transaction; the first batch is taken whatever its size.
 const GROUP_BYTES: usize = 16 << 20;
@@ -41,6 +42,8 @@ struct Shared {
     groups: AtomicU64,
     conflicts: AtomicU64,
     failures: AtomicU64,
+    flushes: [AtomicU64; FLUSH_BOUNDS.len() + 1],
+    flush_micros: AtomicU64,
 }
 
 #[derive(Default)]
@@ -69,6 +72,8 @@ impl Writer {
             groups: AtomicU64::new(0),
             conflicts: AtomicU64::new(0),
             failures: AtomicU64::new(0),
+            flushes: Default::default(),
+            flush_micros: AtomicU64::new(0),
         });
         let writing = shared.clone();
         let thread = thread::Builder::new().name("drp-store".into()).spawn(move || run(&writing, engine))?;
@@ -120,6 +125,8 @@ impl Writer {
             groups: count(&self.shared.groups),
             conflicts: count(&self.shared.conflicts),
             failures: count(&self.shared.failures),
+            flushes: std::array::from_fn(|i| count(&self.shared.flushes[i])),
+            flush_time: Duration::from_micros(count(&self.shared.flush_micros)),
             ..Stats::default()
         }
     }
@@ -218,7 +225,12 @@ fn run(shared: &Shared, mut engine: impl Engine) {
     let _closing = CloseAtEnd(shared);
     while let Some(group) = shared.take() {
         let ops: Vec<&[Op]> = group.iter().map(|pending| pending.ops.as_slice()).collect();
+        let began = Instant::now();
         let outcomes = engine.commit(&ops);
+        let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let bucket = FLUSH_BOUNDS.iter().position(|bound| took <= *bound).unwrap_or(FLUSH_BOUNDS.len());
+        shared.flushes[bucket].fetch_add(1, Ordering::Relaxed);
+        shared.flush_micros.fetch_add(took, Ordering::Relaxed);
         debug_assert_eq!(outcomes.len(), group.len());
         shared.groups.fetch_add(1, Ordering::Relaxed);
         for (pending, outcome) in group.into_iter().zip(outcomes) {

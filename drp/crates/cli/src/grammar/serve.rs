@@ -84,6 +84,9 @@ serve_args! {
     /// Events a slow listener may fall behind before it loses the oldest [default: 8192]
     #[arg(value_name = "NUMBER")]
     event_queue = "event-queue",
+    /// Address of metrics without credentials, such as 127.0.0.1:8080 [default: none]
+    #[arg(value_name = "ADDRESS")]
+    metrics = "metrics",
     /// trace, debug, info, warn or error, or a tracing filter
     #[arg(value_name = "LEVEL")]
     log_level = "log-level",

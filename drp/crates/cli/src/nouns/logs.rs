@@ -56,5 +56,9 @@ fn text(line: &Line) -> String {
     let who = if principal.is_empty() { service.clone() } else { format!("{service} ({principal})") };
     let message: String =
         message.trim_end().chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect();
-    format!("{time} {:<5} {who}: {message}", level.name())
+    // Ties what the daemon and plugins did to the API request it was for.
+    let request = line.data.as_array().into_iter().flatten().find_map(|data| data.get("request")?.as_str());
+    let request = request.filter(|id| drp_protocol::wire::is_request_id(id));
+    let request = request.map(|id| format!(" [{id}]")).unwrap_or_default();
+    format!("{time} {:<5} {who}:{request} {message}", level.name())
 }

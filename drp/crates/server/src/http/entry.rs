@@ -13,16 +13,18 @@ use axum::extract::{ConnectInfo, Request, State};
 use drp_objects::Principal;
 use drp_protocol::{Error, wire};
 use futures_util::FutureExt;
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, ORIGIN};
-use http::{HeaderMap, HeaderValue, Method, Response};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, CONTENT_TYPE, ORIGIN,
+    WWW_AUTHENTICATE,
+};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
+use tracing::Instrument;
 
-/// Longest request id that is taken from a caller.
-const ID: usize = 128;
 /// How long a request waits for the daemon to be up: no more than clients wait for an answer.
 const START: Duration = Duration::from_secs(20);
 const EXPOSED: HeaderValue = HeaderValue::from_static(
@@ -37,6 +39,12 @@ pub(crate) fn api(app: Arc<App>) -> Router {
 /// The API as the local socket serves it.
 pub(crate) fn local_api(app: Arc<App>) -> Router {
     Router::new().fallback(over_socket).with_state(app)
+}
+
+/// Metrics for whoever comes, and nothing else.
+pub(crate) fn metrics_alone(app: Arc<App>) -> Router {
+    let page = |State(app): State<Arc<App>>| async move { crate::metrics::page(&app).await };
+    Router::new().route("/metrics", axum::routing::get(page)).with_state(app)
 }
 
 async fn over_tls(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
@@ -56,12 +64,18 @@ async fn enter(app: Arc<App>, request: Request, local: Option<Peer>) -> Response
     let traced =
         request.headers().contains_key(wire::LOG_REQUEST) || request.headers().contains_key(wire::LOG_TOKEN);
     let cross_origin = request.headers().contains_key(ORIGIN);
+    let serving = app.metrics.begin();
+    let mut route = "none";
     let reply = if method == Method::OPTIONS && cross_origin && !for_a_plugin(&request, local.is_some()) {
         preflight()
     } else {
-        answer(app, request, local, Arc::clone(&id)).await.unwrap_or_else(Failure::into_reply)
+        answer(Arc::clone(&app), request, local, Arc::clone(&id), &mut route)
+            .await
+            .unwrap_or_else(Failure::into_reply)
     };
     let status = reply.0.status();
+    drop(serving);
+    app.metrics.request(route, &method, status.as_u16(), began.elapsed());
     let mut response = reply.for_method(&method);
     let headers = response.headers_mut();
     // A plugin that says itself whom it answers has the last word.
@@ -70,7 +84,7 @@ async fn enter(app: Arc<App>, request: Request, local: Option<Peer>) -> Response
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
     }
     if let Ok(id) = HeaderValue::from_str(&id) {
-        headers.insert("x-request-id", id);
+        headers.insert(wire::REQUEST_ID, id);
     }
     // The query string stays out: it may hold a token.
     if traced {
@@ -81,13 +95,19 @@ async fn enter(app: Arc<App>, request: Request, local: Option<Peer>) -> Response
     response
 }
 
-/// The caller's own id when it is printable, else a new one.
+/// The caller's own id (`X-Request-Id`, else `X-Log-Token`) when it can stand in a log line, else a new one. New ones
+/// differ from those of the daemon's lives before.
 fn request_id(headers: &HeaderMap) -> Arc<str> {
     static NEXT: AtomicU64 = AtomicU64::new(1);
-    let given = headers.get(wire::LOG_TOKEN).and_then(|value| value.to_str().ok()).map(str::trim);
-    match given.filter(|text| !text.is_empty() && text.len() <= ID) {
+    static LIFE: LazyLock<u64> = LazyLock::new(|| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        now.map_or(0, |since| since.as_millis() as u64)
+    });
+    let names = [wire::REQUEST_ID, wire::LOG_TOKEN].into_iter();
+    let mut given = names.filter_map(|name| headers.get(name)?.to_str().ok()).map(str::trim);
+    match given.find(|text| wire::is_request_id(text)) {
         Some(text) => text.into(),
-        None => format!("r{}", NEXT.fetch_add(1, Ordering::Relaxed)).into(),
+        None => format!("r{:x}-{}", *LIFE, NEXT.fetch_add(1, Ordering::Relaxed)).into(),
     }
 }
 
@@ -107,20 +127,31 @@ fn preflight() -> Reply {
         .with("access-control-allow-methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
         .with(
             "access-control-allow-headers",
-            "Authorization, Content-Type, If-None-Match, Prefer, X-Log-Request, X-Log-Token",
+            "Authorization, Content-Type, If-None-Match, Prefer, X-Log-Request, X-Log-Token, X-Request-Id",
         )
         .with("access-control-max-age", "86400")
 }
 
-async fn answer(app: Arc<App>, request: Request, local: Option<Peer>, id: Arc<str>) -> Answer {
-    let (parts, body) = request.into_parts();
+async fn answer(
+    app: Arc<App>,
+    request: Request,
+    local: Option<Peer>,
+    id: Arc<str>,
+    template: &mut &'static str,
+) -> Answer {
+    let (mut parts, body) = request.into_parts();
+    // Plugins get it with actions and what is passed through to them.
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        parts.headers.insert(wire::REQUEST_ID, id);
+    }
     let path = segments(parts.uri.path());
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
-    if let Some(reply) = routes::open(&app, &parts, &path) {
-        return reply;
+    if let Some(route) = routes::table().open(&path) {
+        *template = route.template;
+        return routes::open(&app, &parts, route);
     }
     let rest: Vec<String> = match path.as_slice() {
-        ["api", "v3", rest @ ..] | rest @ ["plugin-apis", ..] => {
+        ["api", "v3", rest @ ..] | rest @ (["plugin-apis", ..] | ["metrics"]) => {
             rest.iter().map(|s| (*s).to_owned()).collect()
         }
         _ => {
@@ -128,6 +159,10 @@ async fn answer(app: Arc<App>, request: Request, local: Option<Peer>, id: Arc<st
             return Err(no_route(&parts.method, url));
         }
     };
+    let words: Vec<&str> = rest.iter().map(String::as_str).collect();
+    if let Some((route, _)) = routes::find(&app, &words) {
+        *template = route.template;
+    }
     let query = Query::parse(parts.uri.query().unwrap_or_default());
     let (who, pass) = match local {
         Some(peer) if peer.is_operator() => (Principal::full(format!("local:{}", peer.name())), Pass::Local),
@@ -140,15 +175,19 @@ async fn answer(app: Arc<App>, request: Request, local: Option<Peer>, id: Arc<st
         }
         None => match authenticate(&app, &parts.headers, &query).await {
             Ok(known) => known,
-            Err(reply) => return Ok(reply),
+            Err(reply) => {
+                app.metrics.login_refused(why_refused(&reply));
+                return Ok(reply);
+            }
         },
     };
     started(&app, &who, &rest).await?;
-    let words: Vec<&str> = rest.iter().map(String::as_str).collect();
+    // Types of plugins are known only now.
     let found = routes::find(&app, &words);
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
     let reached = parts.extensions.get::<LocalAddr>().map(|address| address.0.ip());
     let safe = matches!(parts.method, Method::GET | Method::HEAD);
+    let span = tracing::error_span!("request", %id);
     let call = Call {
         app,
         who,
@@ -161,7 +200,7 @@ async fn answer(app: Arc<App>, request: Request, local: Option<Peer>, id: Arc<st
         local: local.is_some(),
         id,
     };
-    let routed = AssertUnwindSafe(routes::route(call, found)).catch_unwind();
+    let routed = AssertUnwindSafe(routes::route(call, found)).catch_unwind().instrument(span);
     if safe {
         return routed.await.unwrap_or_else(|panic| Err(panicked(&*panic)));
     }
@@ -169,6 +208,18 @@ async fn answer(app: Arc<App>, request: Request, local: Option<Peer>, id: Arc<st
     match tokio::spawn(routed).await {
         Ok(done) => done.unwrap_or_else(|panic| Err(panicked(&*panic))),
         Err(_) => Err(Error::new(503, "INVOKE", "The daemon is stopping").into()),
+    }
+}
+
+/// Why somebody was not let in, for the metrics.
+fn why_refused(reply: &Reply) -> &'static str {
+    let asks = reply.0.headers().contains_key(WWW_AUTHENTICATE);
+    match reply.0.status() {
+        StatusCode::UNAUTHORIZED => "none",
+        StatusCode::TOO_MANY_REQUESTS => "limit",
+        // Only the refusal of a password has no body and does not ask for another one (wire-protocol §3.2).
+        _ if !asks && !reply.0.headers().contains_key(CONTENT_TYPE) => "password",
+        _ => "token",
     }
 }
 
@@ -203,8 +254,13 @@ mod tests {
         assert!(request_id(&headers).starts_with('r'));
         headers.insert(wire::LOG_TOKEN, HeaderValue::from_static("trace-7"));
         assert_eq!(&*request_id(&headers), "trace-7");
+        headers.insert(wire::REQUEST_ID, HeaderValue::from_static("mine-8"));
+        assert_eq!(&*request_id(&headers), "mine-8");
+        headers.insert(wire::REQUEST_ID, HeaderValue::from_static("two words"));
+        assert_eq!(&*request_id(&headers), "trace-7");
         let long = HeaderValue::from_str(&"x".repeat(1000)).unwrap();
         headers.insert(wire::LOG_TOKEN, long);
         assert!(request_id(&headers).starts_with('r'));
+        assert_ne!(request_id(&headers), request_id(&headers));
     }
 }

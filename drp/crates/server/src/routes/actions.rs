@@ -8,7 +8,7 @@ use http::Method;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a plugin that is starting is waited for.
 const STARTING: Duration = Duration::from_secs(10);
@@ -55,10 +55,19 @@ async fn run(mut call: Call, set: &str, id: &str, command: &str, plugin: Option<
     announce(&call, set, id, &action);
     tracing::debug!(request = %call.id, plugin = action.plugin, command, set, id, "action");
     let host = call.app.host()?;
+    let began = Instant::now();
     let answer = host
         .invoke_traced(&action.plugin, &action, DEADLINE, call.headers())
         .await
-        .map_err(drp_protocol::Error::from)?;
+        .map_err(drp_protocol::Error::from);
+    let result = match &answer {
+        Ok(_) => "ok",
+        Err(error) if error.code < 500 => "refused",
+        Err(_) => "failed",
+    };
+    let chosen = offered.iter().find(|offer| offer.plugin == action.plugin);
+    call.app.metrics.action(chosen.map_or("", |offer| &offer.action.provider), result, began);
+    let answer = answer?;
     Ok(Reply::raw(answer))
 }
 

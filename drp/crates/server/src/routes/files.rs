@@ -58,7 +58,10 @@ fn wrong(code: u16, method: &Method, area: &str, key: &str, text: impl Into<Stri
 /// A path below a root, or `None` when it would leave it.
 pub(crate) fn safe_join(root: &Path, relative: &str) -> Option<PathBuf> {
     let relative = Path::new(relative);
-    let inside = relative.components().all(|part| matches!(part, Component::Normal(_)));
+    // What no file system takes is no path.
+    let inside =
+        relative.components().all(|part| matches!(part, Component::Normal(name) if name.len() < 256))
+            && relative.as_os_str().len() < 4_000;
     if !inside || relative.as_os_str().is_empty() || relative.to_string_lossy().contains('\0') {
         return None;
     }

@@ -10,12 +10,14 @@ mod info;
 mod interfaces;
 mod map;
 mod meta;
+mod metrics;
 mod objects;
 mod params;
 mod plugin_apis;
 mod plugin_providers;
 mod poll;
 mod prefs;
+mod ready;
 mod system;
 mod table;
 mod users;
@@ -47,7 +49,7 @@ pub(crate) async fn route(call: Call, found: Option<(&'static Route, At)>) -> An
     let Some((route, at)) = found else { return call.no_route() };
     let Serve::Call(handler) = route.serve else { return call.no_route() };
     if !table().takes(route, call.method()) {
-        return call.not_allowed();
+        return table().refuse(route, call.method(), call.url());
     }
     handler(call, at).await
 }

@@ -3,7 +3,7 @@
 //!
 //! To add a route, write one entry in the file of its area below `routes/map/`:
 //!
-//! ```ignore
+//! ```text
 //! Route::new("/lamps/{name}/{path*}", to!(call, at => lamps::route(call, &at.all())))   // await is added
 //!     .tag("lamps")                       // groups it in the document; its examples run together, in order
 //!     .get(op("lamps_show", "Shows a lamp").gives::<Lamp>(200).query(text("colour", "Only of this colour")))
@@ -23,9 +23,9 @@
 //! * Then `DRP_BLESS=1 cargo test -p drp-server openapi` writes `docs/reference/openapi.json`; look at what changed.
 
 use crate::app::App;
-use crate::http::{Answer, Call};
+use crate::http::{Answer, Call, method_not_allowed};
 use crate::openapi::Operation;
-use http::request::Parts;
+use http::{Method, request::Parts};
 use std::future::Future;
 use std::pin::Pin;
 
@@ -196,12 +196,11 @@ impl Route {
     }
 
     /// HEAD comes with GET.
-    fn takes(&self, method: &http::Method) -> bool {
+    fn takes(&self, method: &Method) -> bool {
         let has = |name: &str| self.operations.iter().any(|op| op.method.eq_ignore_ascii_case(name));
         self.any_method
             || has(method.as_str())
-            || (*method == http::Method::HEAD
-                && self.operations.iter().any(|op| op.method == "get" && op.head))
+            || (*method == Method::HEAD && self.operations.iter().any(|op| op.method == "get" && op.head))
     }
 
     /// What the template takes of a path, when it fits.
@@ -239,10 +238,21 @@ impl Table {
     }
 
     /// Whether a method goes through to the route's handler.
-    pub(crate) fn takes(&self, route: &Route, method: &http::Method) -> bool {
-        let documented =
-            route.same_as.and_then(|same| self.routes.iter().find(|other| other.template == same));
-        documented.unwrap_or(route).takes(method)
+    pub(crate) fn takes(&self, route: &Route, method: &Method) -> bool {
+        self.documented(route).takes(method)
+    }
+
+    /// The answer to a method that a route does not take, which names those that it takes (RFC 9110 §15.5.6).
+    pub(crate) fn refuse(&self, route: &Route, method: &Method, url: &str) -> Answer {
+        let route = self.documented(route);
+        let all = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+        let taken: Vec<&str> = all.iter().filter(|method| route.takes(method)).map(Method::as_str).collect();
+        Ok(method_not_allowed(method, url).into_reply().with("allow", &taken.join(", ")))
+    }
+
+    fn documented<'a>(&'a self, route: &'a Route) -> &'a Route {
+        let other = route.same_as.and_then(|same| self.routes.iter().find(|other| other.template == same));
+        other.unwrap_or(route)
     }
 
     /// The route of a whole path that needs no credentials.
@@ -264,7 +274,7 @@ mod tests {
                 Route::new("/lamps/{name}", nobody).get(op("a", "")),
                 Route::new("/files/{path*}", nobody).post(op("b", "")),
                 Route::new("/{type}/{id}/params/{key*}", nobody).types(Types::WithParams).get(op("c", "")),
-                Route::open("/livez", |_, _| Err(crate::http::no_route(&http::Method::GET, ""))),
+                Route::open("/livez", |_, _| Err(crate::http::no_route(&Method::GET, ""))),
             ],
         }
     }
@@ -291,7 +301,7 @@ mod tests {
     #[test]
     fn head_comes_with_get() {
         let table = table();
-        assert!(table.routes[0].takes(&http::Method::HEAD) && !table.routes[0].takes(&http::Method::POST));
-        assert!(!table.routes[1].takes(&http::Method::HEAD));
+        assert!(table.routes[0].takes(&Method::HEAD) && !table.routes[0].takes(&Method::POST));
+        assert!(!table.routes[1].takes(&Method::HEAD));
     }
 }

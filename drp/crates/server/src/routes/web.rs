@@ -1,28 +1,23 @@
 //! What needs no credentials: health, and a page for people who point a browser here.
 
-use super::table::Serve;
+use super::table::{Route, Serve};
 use crate::app::App;
-use crate::http::{Answer, Reply, method_not_allowed};
-use crate::life::Phase;
+use crate::http::{Answer, Reply};
 use axum::body::Body;
 use bytes::Bytes;
-use drp_protocol::Error;
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
-/// The answer to a path that is open to everybody, `None` for all others.
-pub(crate) fn open(app: &Arc<App>, parts: &Parts, path: &[&str]) -> Option<Answer> {
-    let table = super::table();
-    let route = table.open(path)?;
-    let Serve::Open(page) = route.serve else { return None };
-    Some(match table.takes(route, &parts.method) {
-        true => page(app, parts),
-        false => Err(method_not_allowed(&parts.method, parts.uri.path())),
-    })
+/// The answer of a route that is open to everybody.
+pub(crate) fn open(app: &App, parts: &Parts, route: &Route) -> Answer {
+    match route.serve {
+        Serve::Open(page) if super::table().takes(route, &parts.method) => page(app, parts),
+        _ => super::table().refuse(route, &parts.method, parts.uri.path()),
+    }
 }
 
 /// The OpenAPI document: the same for every daemon of a version.
@@ -60,24 +55,8 @@ pub(super) fn live(_: &App, _: &Parts) -> Answer {
     Ok(Reply::ok(&Live { live: true }))
 }
 
-pub(super) fn ready(app: &App, _: &Parts) -> Answer {
-    match app.life.phase() {
-        Phase::Ready => Ok(Reply::ok(&Ready { ready: true })),
-        Phase::Starting => {
-            Err(Error::new(503, "GET", "the daemon is still starting: providers are being scanned").into())
-        }
-        Phase::Stopping => Err(Error::new(503, "GET", "The daemon is stopping").into()),
-    }
-}
-
 /// The daemon answers.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Live {
     live: bool,
-}
-
-/// The daemon can do its work.
-#[derive(Serialize, JsonSchema)]
-pub(super) struct Ready {
-    ready: bool,
 }

@@ -1,8 +1,8 @@
 //! The daemon itself: health, info, logs, events, preferences, its process, what plugins serve.
 
 use super::super::table::{Route, at_once, to};
-use super::super::{backup, events, info, interfaces, plugin_apis, prefs, system, web};
-use crate::openapi::{Shape, any, eg, header, op, text};
+use super::super::{backup, events, info, interfaces, metrics, plugin_apis, prefs, ready, system, web};
+use crate::openapi::{Shape, any, eg, header, op, switch, text};
 use drp_protocol::{Event, Info, Interface, Line};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -34,11 +34,13 @@ fn open() -> Vec<Route> {
                 .gives::<web::Live>(200)
                 .example(eg("/livez").answer(json!({"live": true}))),
         ),
-        Route::open("/readyz", web::ready).get(
-            op("readyz", "Whether the daemon can do its work; 503 while it starts and stops")
-                .gives::<web::Ready>(200)
+        Route::open("/readyz", ready::route).get(
+            op("readyz", "Whether the daemon can do its work; 503 with what is in the way, while it starts and stops too")
+                .query(switch("verbose", "With what each check found"))
+                .gives::<ready::Ready>(200)
                 .fails(&[503])
-                .example(eg("/readyz").answer(json!({"ready": true}))),
+                .example(eg("/readyz").answer(json!({"ready": true})))
+                .example(eg("/readyz?verbose").answer(json!({"ready": true, "checks": {"files": "there"}}))),
         ),
         Route::open("/openapi.json", web::openapi).get(
             op("openapi", "This document")
@@ -59,6 +61,11 @@ fn knowledge() -> Vec<Route> {
             op("info", "What the daemon is and can do")
                 .gives::<Info>(200)
                 .example(eg("/info").answer(json!({"ha_status": "Up"}))),
+        ),
+        Route::new("/metrics", to!(call, _ => metrics::route(call))).tag("daemon").get(
+            op("metrics", "Numbers for Prometheus; also without `/api/v3`")
+                .gives_shape(200, Shape::Text("text/plain"))
+                .example(eg("/metrics")),
         ),
         Route::new("/interfaces", at_once!(call, _ => interfaces::route(&call, &[]))).tag("daemon").get(
             op("interfaces_list", "The network interfaces of the host")
