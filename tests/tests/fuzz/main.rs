@@ -1,5 +1,5 @@
 //! The seeds of the fuzz targets (tests/fuzz), and what a fuzzer once found, through the same functions.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs, unreachable_pub)]
 
 #[path = "../../fuzz/src/lib.rs"]
 mod targets;

@@ -9,7 +9,7 @@ use crate::{
 };
 use drp_protocol::JsonMap;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// Types that other objects refer to: when one comes, objects that missed it are judged anew.
 pub(crate) const REFERENCED: [&str; 11] = [
@@ -202,6 +202,10 @@ impl Subject<'_> {
         if !workflow.is_empty() && !self.state.exists("workflows", workflow) {
             report.dangling.push(format!("Workflow {workflow} does not exist"));
         }
+        let context = self.text("Context");
+        if !context.is_empty() && !self.state.exists("contexts", context) {
+            report.dangling.push(format!("Context {context} does not exist"));
+        }
         self.boot_env(report);
     }
 
@@ -340,6 +344,7 @@ pub(crate) fn users_of(state: &State, prefix: &str, key: &str) -> Vec<String> {
         ],
         "tasks" => &[("stages", "stage", "Tasks"), ("tasks", "task", "Prerequisites")],
         "roles" => &[("users", "user", "Roles")],
+        "pools" => &[("machines", "machine", "Pool"), ("pools", "pool", "ParentPool")],
         "templates" => &[
             ("tasks", "task", "Templates"),
             ("stages", "stage", "Templates"),
@@ -349,6 +354,12 @@ pub(crate) fn users_of(state: &State, prefix: &str, key: &str) -> Vec<String> {
     };
     for (by, word, field) in by {
         scan(by, word, field);
+    }
+    for (pref, of) in crate::prefs::references() {
+        let names = |row: Arc<Row>| row.map().get("Val").and_then(Value::as_str) == Some(key);
+        if of == prefix && state.row("preferences", pref).is_some_and(names) {
+            users.push(format!("{} {key} is in use by preference {pref}", singular(prefix)));
+        }
     }
     users
 }

@@ -45,6 +45,14 @@ pub(crate) fn is_secret(name: &str) -> bool {
     PREFS.iter().any(|(known, _, takes)| *known == name && matches!(takes, Takes::Secret(_)))
 }
 
+/// The preferences that name an object, and its type.
+pub(crate) fn references() -> impl Iterator<Item = (&'static str, &'static str)> {
+    PREFS.iter().filter_map(|(name, _, takes)| match takes {
+        Takes::Reference(prefix, _) => Some((*name, *prefix)),
+        _ => None,
+    })
+}
+
 impl Inner {
     /// The value of one preference.
     pub(crate) fn pref(&self, name: &str) -> String {
