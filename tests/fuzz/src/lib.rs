@@ -103,6 +103,7 @@ fn machines() -> &'static Objects {
 /// A content bundle, JSON or YAML, as a file and as it comes over the wire (wire-protocol §2.5).
 pub fn bundle(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
+    let _ = drp_content::read_value("content", text).map(serde_json::from_value::<drp_content::Bundle>);
     let Ok(bundle) = drp_content::parse("bundle", text) else { return };
     let json = drp_content::to_json(&bundle).expect("as JSON");
     assert_eq!(drp_content::parse("again", &json).expect("our own JSON"), bundle);
