@@ -40,6 +40,10 @@ impl Fleet {
         std::fs::create_dir_all(&base)?;
         let machines = if bench.quick { 1_000 } else { 10_000 };
         let daemon = Daemon::start(bench, &base)?;
+        let mut kept = daemon.connect().await?;
+        for (path, object) in around() {
+            kept.call(Method::POST, path, Bytes::from(object.to_string())).await?;
+        }
         let next = AtomicUsize::new(0);
         let begin = Instant::now();
         let clients = (0..CONNECTIONS).map(|_| async {
@@ -61,17 +65,40 @@ impl Fleet {
     }
 }
 
+/// Zones that profiles put the machines in.
+pub(crate) const ZONES: usize = 10;
+/// Racks that the machines' meta data names.
+pub(crate) const RACKS: usize = 100;
+
+/// What the machines refer to: definitions of their params, and profiles that hold one more.
+fn around() -> Vec<(&'static str, serde_json::Value)> {
+    let param = |name: &str, kind: &str| json!({"Name": name, "Schema": {"type": kind}});
+    let zone = |n: usize| json!({"Name": format!("zone{n}"), "Params": {"bench/zone": format!("z{n}")}});
+    [param("bench/number", "integer"), param("bench/zone", "string")]
+        .map(|param| ("/api/v3/params", param))
+        .into_iter()
+        .chain((0..ZONES).map(|n| ("/api/v3/profiles", zone(n))))
+        .collect()
+}
+
 /// A machine whose stored form is about [`MACHINE`] bytes.
 pub(crate) fn machine(n: usize) -> Result<Bytes> {
     // Empty fields that the daemon adds take about 700 bytes.
-    let filler = "x".repeat(MACHINE - 1_000);
+    let filler = "x".repeat(MACHINE - 1_050);
     let machine = json!({
         "Name": name(n),
         "Description": "a machine of the benchmark",
-        "Address": format!("10.{}.{}.{}", n >> 16, (n >> 8) & 255, n & 255),
+        "Address": address(n),
+        "Profiles": [format!("zone{}", n % ZONES)],
+        "Meta": {"rack": format!("r{}", n % RACKS)},
         "Params": {"bench/number": n, "bench/filler": filler},
     });
     Ok(serde_json::to_vec(&machine)?.into())
+}
+
+/// Address of a machine.
+pub(crate) fn address(n: usize) -> String {
+    format!("10.{}.{}.{}", n >> 16, (n >> 8) & 255, n & 255)
 }
 
 /// Name of a machine.
