@@ -64,6 +64,7 @@ mod query;
 mod raw;
 mod said;
 mod schema;
+mod schema_refs;
 mod secure;
 mod state;
 mod token;

@@ -90,7 +90,15 @@ impl Objects {
             if i > 0 {
                 json.push(b',');
             }
-            json.extend_from_slice(&render(&lookup, &table, row, query)?);
+            match render(&lookup, &table, row, query) {
+                Ok(text) => json.extend_from_slice(&text),
+                // One value that does not open is no reason to show nobody anything: its object comes sealed.
+                Err(fault) => {
+                    tracing::warn!(object = %row.key, prefix, %fault, "a sealed value does not open");
+                    let sealed = ListQuery { decode: false, ..query.clone() };
+                    json.extend_from_slice(&render(&lookup, &table, row, &sealed)?);
+                }
+            }
         }
         json.push(b']');
         listing.json = json;

@@ -11,8 +11,8 @@ use std::{borrow::Cow, cmp::Ordering};
 
 /// Most filters in one query.
 const MAX_FILTERS: usize = 200;
-/// Largest compiled form of a regular expression, in bytes.
-const MAX_REGEX: usize = 1 << 20;
+/// Largest compiled form of a regular expression, and of what it keeps while it matches, in bytes.
+const MAX_REGEX: usize = 1 << 18;
 
 /// A parsed query string: filters and controls. Controls without a meaning here are ignored.
 #[derive(Debug, Clone, Default)]
@@ -175,6 +175,7 @@ impl<T> Test<T> {
             Call::Re(text) => Self::Re(
                 regex::RegexBuilder::new(text)
                     .size_limit(MAX_REGEX)
+                    .dfa_size_limit(MAX_REGEX)
                     .build()
                     .map_err(|e| not_acceptable(format!("Filter not valid: Re({text}): {e}")))?,
             ),

@@ -27,6 +27,7 @@ pub(crate) fn kind(prefix: &str, fields: &Value) -> Result<Kind, String> {
     };
     let mut indexes = base_indexes();
     indexes.push(IndexDef::new("Id", IndexType::Text, "UR"));
+    indexes.push(IndexDef::new("Type", IndexType::Text, "R"));
     indexes.push(IndexDef::new("Params", IndexType::List, "N"));
     let mut properties = JsonMap::new();
     properties.insert("Id".into(), json!({"type": "string"}));

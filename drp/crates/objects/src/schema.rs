@@ -73,6 +73,7 @@ impl Checker {
                 Some(_) => {}
             }
         }
+        crate::schema_refs::bounded(schema)?;
         let build = |draft: Option<Draft>| {
             let patterns = jsonschema::PatternOptions::regex().size_limit(PATTERN_SIZE);
             let options = jsonschema::options().with_pattern_options(patterns).offline();

@@ -55,7 +55,7 @@ async fn declared_types_are_types_like_others() {
     objects.set_param(&me(), "typed-cows", "b2", "ab", json!(1)).await.unwrap();
     assert_eq!(objects.param("typed-cows", "b2", "ab", &ParamsQuery::default()).unwrap(), json!(1));
     let index = objects.indexes("typed-cows");
-    assert!(index["Tag"].unique && index["Spotted"].unordered);
+    assert!(index["Tag"].unique && index["Spotted"].unordered && index["Type"].regex);
     assert_eq!(objects.indexes("no-such").len(), 5);
     // Registering again, also with other fields, keeps the objects.
     objects.register_types(&types()).await.unwrap();
