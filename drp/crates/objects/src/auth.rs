@@ -94,7 +94,7 @@ impl Objects {
         self.inner.state.row("users", name).and_then(|row| serde_json::from_slice(&row.json).ok())
     }
 
-    fn role_claims(&self, roles: &[String]) -> Vec<Claim> {
+    pub(crate) fn role_claims(&self, roles: &[String]) -> Vec<Claim> {
         let claims_of = |role: &String| part::<RoleClaims>(&*self.inner.state.row("roles", role)?);
         roles.iter().filter_map(claims_of).flat_map(|role| role.claims).collect()
     }
@@ -111,6 +111,12 @@ impl Objects {
         [claim("users", "token,password,get", name), claim("info", "get", "")]
     }
 
+    /// What is left of it for a narrowed token. Without `password`: whoever holds it could else set one, log in, and
+    /// be narrowed no more.
+    fn narrowed_self_claims(name: &str) -> [Claim; 2] {
+        [claim("users", "token,get", name), claim("info", "get", "")]
+    }
+
     fn user_principal(&self, name: &str) -> Option<Principal> {
         let claims = self.user_claims(name)?;
         Some(Principal { name: format!("user:{name}"), subject: name.to_owned(), claims })
@@ -122,14 +128,7 @@ impl Objects {
         let row = self.inner.state.row("users", user)?;
         let mut claims = self.role_claims(&part::<UserRoles>(&row)?.roles.unwrap_or_default());
         claims.extend(Self::self_claims(&row.key));
-        Some(Claims::new(claims))
-    }
-
-    /// Whether this user may do everything and no other user may: without it nobody could repair anything.
-    pub(crate) fn is_last_superuser(&self, user: &str) -> bool {
-        let full = |name: &str| self.user_claims(name).is_some_and(|claims| claims.is_full());
-        let Some(table) = self.inner.state.table("users") else { return false };
-        full(user) && !table.snapshot().iter().any(|other| &*other.key != user && full(&other.key))
+        Some(Claims::new(claims).confined(self.inner.state.tenants_of(&row.key)))
     }
 
     /// The digest of the secrets that a token depends on; none when its subject is gone.
@@ -172,25 +171,50 @@ impl Objects {
                 let mut claims = self.user_claims(&subject).ok_or(Denied::Changed)?;
                 if !payload.roles.is_empty() {
                     let mut narrowed = self.role_claims(&payload.roles);
-                    narrowed.extend(Self::self_claims(&subject));
+                    narrowed.extend(Self::narrowed_self_claims(&subject));
                     claims = claims.narrowed(narrowed);
                 }
                 if !payload.claims.is_empty() {
                     let mut narrowed = payload.claims;
-                    narrowed.extend(Self::self_claims(&subject));
+                    narrowed.extend(Self::narrowed_self_claims(&subject));
                     claims = claims.narrowed(narrowed);
                 }
+                let claims = payload.narrowed.into_iter().fold(claims, Claims::narrowed);
                 ("user", claims)
             }
         };
         Ok(Principal { name: format!("{word}:{subject}"), subject, claims })
     }
 
-    /// Makes a token for a user. Narrowed tokens still let their holder get a token, a password and `/info`.
+    /// Makes a token of a user for somebody: themselves, whose new token is narrowed as the one they showed was, or
+    /// somebody who may do all that the user may.
+    ///
+    /// # Errors
+    /// As [`Objects::user_token`]; 403 `AUTH` when the user may do more.
+    pub fn token_for(&self, who: &Principal, user: &str, request: &TokenRequest) -> Result<Secret<String>> {
+        let user = self.resolve("users", user).unwrap_or_else(|| user.to_owned());
+        self.may_become(who, &user)?;
+        let narrowed = match who.name == format!("user:{user}") {
+            true => who.claims.narrowings().iter().map(|claims| claims.to_vec()).collect(),
+            false => Vec::new(),
+        };
+        self.make_token(&user, request, narrowed)
+    }
+
+    /// Makes a token for a user. Narrowed tokens still let their holder get such a token, themselves and `/info`.
     ///
     /// # Errors
     /// 404 for an unknown user; 400 for roles that are not the user's, or `No such scope 'X'`, `No such action 'X'`.
     pub fn user_token(&self, user: &str, request: &TokenRequest) -> Result<Secret<String>> {
+        self.make_token(user, request, Vec::new())
+    }
+
+    fn make_token(
+        &self,
+        user: &str,
+        request: &TokenRequest,
+        narrowed_already: Vec<Vec<Claim>>,
+    ) -> Result<Secret<String>> {
         let known = self.user(user).ok_or_else(|| Fault::not_found("GET", "users", user))?;
         let mut messages: Vec<String> = request
             .roles
@@ -219,6 +243,7 @@ impl Objects {
             subject: user.to_owned(),
             claims,
             roles: request.roles.clone(),
+            narrowed: narrowed_already,
             issued: now(),
             expires: expiry(request.ttl.unwrap_or(HOUR)),
             digest: self.digest(Bearer::User, user).unwrap_or_default(),
@@ -247,6 +272,7 @@ impl Objects {
             subject: row.key.to_string(),
             claims,
             roles: Vec::new(),
+            narrowed: Vec::new(),
             issued: now(),
             expires: expiry(ttl.unwrap_or(known)),
             digest: self.digest(Bearer::Machine, &row.key).unwrap_or_default(),
@@ -271,6 +297,7 @@ impl Objects {
             subject: subject.to_owned(),
             claims: vec![claim("*", action, "*")],
             roles: Vec::new(),
+            narrowed: Vec::new(),
             issued: now(),
             expires: expiry(ttl),
             digest: self.digest(Bearer::Plugin, subject).unwrap_or_default(),
@@ -293,6 +320,8 @@ impl Objects {
             let messages = vec!["a password must not be empty".to_owned()];
             return Err(Fault::Refused { kind: "PUT", model, key, messages, code: 400 }.into());
         }
+        let user = &*self.found("users", user, "PUT")?.1.key.clone();
+        self.may_become(who, user)?;
         let password = password.clone();
         let hash = tokio::task::spawn_blocking(move || password::hash(password.expose()))
             .await
@@ -307,16 +336,46 @@ impl Objects {
         .await
     }
 
+    /// What a claim's `specific` is compared with: the key of the object that `id` names, or, for a job, the key of its
+    /// machine (wire-protocol §2.4). The id itself when there is no such object.
+    fn claimed(&self, scope: &str, id: &str) -> String {
+        let row = match id {
+            "" => None,
+            id => self.inner.state.table(scope).and_then(|table| table.find(id)),
+        };
+        row.map_or_else(|| id.to_owned(), |row| claim_key(scope, &row))
+    }
+
+    /// [`Objects::authorize_for`] a GET.
+    ///
+    /// # Errors
+    /// See there.
+    pub fn authorize(&self, who: &Principal, url: &str, scope: &str, action: &str, id: &str) -> Result<()> {
+        self.authorize_for(who, "GET", url, scope, action, id)
+    }
+
     /// Checks a claim and gives the error of wire-protocol §3.2 when it is missing: 404 for `get`, else 403 `AUTH`
     /// `Cannot access <url>`, `Requires: <scope> <action> <specific>`. An `id` that names an object by another index
-    /// is resolved to its key before the comparison and shown as given.
+    /// is resolved to its key before the comparison and shown as given. What a tenant hides is 404 like what is not
+    /// there, with the word of the request as its type.
     ///
     /// # Errors
     /// See above.
-    pub fn authorize(&self, who: &Principal, url: &str, scope: &str, action: &str, id: &str) -> Result<()> {
-        let key = if id.is_empty() { None } else { self.resolve(scope, id) };
-        if who.claims.allow(scope, action, key.as_deref().unwrap_or(id)) {
-            return Ok(());
+    pub fn authorize_for(
+        &self,
+        who: &Principal,
+        word: &'static str,
+        url: &str,
+        scope: &str,
+        action: &str,
+        id: &str,
+    ) -> Result<()> {
+        let key = self.claimed(scope, id);
+        if who.claims.grant(scope, action, &key) {
+            return match who.claims.hide(scope, &key) {
+                false => Ok(()),
+                true => Err(Fault::not_found(word, scope, id).into()),
+            };
         }
         if action == "get" {
             return Err(Fault::not_found("GET", scope, id).into());
@@ -325,6 +384,17 @@ impl Objects {
         let (model, key) = (String::new(), String::new());
         Err(Fault::Refused { kind: "AUTH", model, key, messages, code: 403 }.into())
     }
+}
+
+/// What a claim's `specific` is compared with for an object.
+pub(crate) fn claim_key(scope: &str, row: &Row) -> String {
+    #[derive(Deserialize)]
+    struct OfMachine {
+        #[serde(rename = "Machine")]
+        machine: String,
+    }
+    let machine = (scope == "jobs").then(|| part::<OfMachine>(row)).flatten().map(|job| job.machine);
+    machine.filter(|machine| !machine.is_empty()).unwrap_or_else(|| row.key.to_string())
 }
 
 fn expiry(ttl: Duration) -> Option<u64> {

@@ -111,6 +111,7 @@ impl Subject<'_> {
                 self.operating_system(report);
             }
             "roles" => self.claims("Claims", report),
+            "tenants" => self.tenant(report),
             "users" => self.references("Roles", "Role", "roles", report),
             "subnets" => self.subnet(report),
             "leases" => self.lease(report),
@@ -130,6 +131,25 @@ impl Subject<'_> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A user is in one tenant at most; a type that nobody knows would restrict nothing.
+    fn tenant(&self, report: &mut Report) {
+        self.distinct("Users", "user", report);
+        self.references("Users", "User", "users", report);
+        for user in self.texts("Users") {
+            if let Some(other) = self.state.other_tenant(self.key, user) {
+                report.fatal.push(format!("{}: User {user} is already in tenant {other}", self.key));
+            }
+        }
+        for prefix in
+            self.object.get("Members").and_then(Value::as_object).into_iter().flat_map(JsonMap::keys)
+        {
+            let special = ["contents", "files", "interfaces", "isos", "plugin_providers"];
+            if self.state.table(prefix).is_none() && !special.contains(&prefix.as_str()) {
+                report.dangling.push(format!("{}: There are no objects of type {prefix}", self.key));
+            }
         }
     }
 

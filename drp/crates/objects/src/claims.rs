@@ -1,5 +1,6 @@
 //! What somebody may do (wire-protocol §3.3).
 
+use crate::tenants::Confined;
 use drp_protocol::{Claim, JsonMap};
 use std::{
     collections::BTreeMap,
@@ -25,6 +26,7 @@ const SCOPES: &[(&str, &[&str], &[&str])] = &[
     ("info", &["get"], &[]),
     ("system", &["upgrade", "replicate", "active", "passive"], &["actions", "action"]),
     ("objects", &["list"], &[]),
+    ("audit", &["list"], &[]),
     ("bootenvs", USUAL, &[]),
     ("catalog_items", USUAL, &[]),
     ("contexts", USUAL, &[]),
@@ -137,17 +139,19 @@ fn holds(claims: &[Claim], scope: &str, action: &str, specific: &str) -> bool {
     })
 }
 
-/// A set of claims. Narrowed tokens hold several sets, each of which must allow a thing.
+/// A set of claims. Narrowed tokens hold several sets, each of which must allow a thing; who is in a tenant is besides
+/// confined to its objects.
 #[derive(Debug, Clone, Default)]
 pub struct Claims {
     all_of: Vec<Arc<Vec<Claim>>>,
+    confined: Vec<Confined>,
 }
 
 impl Claims {
     /// Claims of one set.
     #[must_use]
     pub fn new(claims: Vec<Claim>) -> Self {
-        Self { all_of: vec![Arc::new(claims)] }
+        Self { all_of: vec![Arc::new(claims)], confined: Vec::new() }
     }
 
     /// Everything.
@@ -163,17 +167,54 @@ impl Claims {
         self
     }
 
-    /// Whether the thing is allowed. `specific` is the key of an object, or empty for none in particular, which is
+    /// These claims within tenants.
+    pub(crate) fn confined(mut self, to: Vec<Confined>) -> Self {
+        self.confined = to;
+        self
+    }
+
+    /// Whether their holder is in a tenant.
+    #[must_use]
+    pub fn is_confined(&self) -> bool {
+        !self.confined.is_empty()
+    }
+
+    pub(crate) fn confines(&self) -> &[Confined] {
+        &self.confined
+    }
+
+    /// What the claims of a narrowed token were narrowed to, beyond what its holder has anyway.
+    pub(crate) fn narrowings(&self) -> &[Arc<Vec<Claim>>] {
+        self.all_of.get(1..).unwrap_or_default()
+    }
+
+    /// Whether a tenant hides the object from their holder. An empty key is no object.
+    #[must_use]
+    pub fn hide(&self, scope: &str, key: &str) -> bool {
+        self.confined.iter().any(|tenant| tenant.hides(scope, key))
+    }
+
+    /// Whether the thing is allowed: [`Claims::grant`] and not [`Claims::hide`].
+    #[must_use]
+    pub fn allow(&self, scope: &str, action: &str, specific: &str) -> bool {
+        self.grant(scope, action, specific) && !self.hide(scope, specific)
+    }
+
+    /// Whether the claims name the thing, whatever a tenant hides. `specific` is the key of an object, or empty for none in particular, which is
     /// matched only by `*` or an explicitly listed empty text. An action that the claims table does not know is allowed
     /// to anyone who has any claims at all, but for the usual ones, which are asked for on every scope, and a literal
     /// `*`.
     #[must_use]
-    pub fn allow(&self, scope: &str, action: &str, specific: &str) -> bool {
+    pub fn grant(&self, scope: &str, action: &str, specific: &str) -> bool {
         if self.all_of.is_empty() {
             return false;
         }
         // `logs` is for everybody; any other scope that the table does not know may be a raw type. The usual actions
         // are asked for where the table leaves them out, too: what nobody may be given is not for everybody.
+        if matches!(scope, "log" | "logs") && self.is_confined() {
+            // Lines of the log speak of the objects of everybody.
+            return false;
+        }
         let usual = || scope != "logs" && USUAL.iter().chain(RAW_EXTRA).any(|a| *a == base(action));
         let asked = scope == "*" || base(action) == "*" || known(scope, action) || usual();
         !asked || self.all_of.iter().all(|claims| holds(claims, scope, action, specific))
@@ -182,29 +223,38 @@ impl Claims {
     /// Whether everything on a scope is allowed for every object with this action, so that no object needs a check.
     #[must_use]
     pub(crate) fn allow_all(&self, scope: &str, action: &str) -> bool {
-        !self.all_of.is_empty() && self.all_of.iter().all(|claims| holds(claims, scope, action, "*"))
+        !self.all_of.is_empty()
+            && self.all_of.iter().all(|claims| holds(claims, scope, action, "*"))
+            && !self.confined.iter().any(|tenant| tenant.restricts(scope))
     }
 
     /// Whether these are `* * *`: nothing is forbidden. What no claim can name, a copy of the whole store for
     /// instance, asks for this; [`Claims::allow`] would let anybody do what its table does not know.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.allow_all("*", "*")
+        self.allow_all("*", "*") && !self.is_confined()
     }
 
     /// Whether other claims allow no more than these.
     #[must_use]
     pub(crate) fn contain(&self, others: &[Claim]) -> bool {
-        let all = |claim: &Claim, test: &dyn Fn(&str, &str, &str) -> bool| {
-            listed(&claim.scope).all(|scope| {
-                listed(&claim.action)
-                    .all(|action| listed(&claim.specific).all(|specific| test(scope, action, specific)))
-            })
-        };
+        !self.all_of.is_empty() && self.lacking(others).is_none()
+    }
+
+    /// The first of other claims that allows more than these, none when there is none. Whoever is in a tenant lacks
+    /// them all: claims know no tenant, so giving them away would lead out of it.
+    pub(crate) fn lacking<'a>(&self, others: &'a [Claim]) -> Option<&'a Claim> {
         let held = |scope: &str, action: &str, specific: &str| {
-            self.all_of.iter().all(|claims| holds(claims, scope, action, specific))
+            !self.all_of.is_empty()
+                && !self.is_confined()
+                && self.all_of.iter().all(|claims| holds(claims, scope, action, specific))
         };
-        !self.all_of.is_empty() && others.iter().all(|claim| all(claim, &held))
+        others.iter().find(|claim| {
+            !listed(&claim.scope).all(|scope| {
+                listed(&claim.action)
+                    .all(|action| listed(&claim.specific).all(|specific| held(scope, action, specific)))
+            })
+        })
     }
 
     /// Whether nothing at all is allowed.

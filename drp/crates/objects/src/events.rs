@@ -24,6 +24,7 @@ pub struct Occurrence {
     original: Bytes,
     event: OnceLock<Arc<Event>>,
     json: OnceLock<Bytes>,
+    machine: OnceLock<Option<String>>,
 }
 
 impl Occurrence {
@@ -105,7 +106,29 @@ impl Occurrence {
     /// Whether these claims let their holder see the event (wire-protocol §4.2).
     #[must_use]
     pub fn visible_to(&self, claims: &Claims) -> bool {
+        if self.kind == "jobs" {
+            return claims.allow(&self.kind, &self.action, self.machine().unwrap_or(&self.key));
+        }
         claims.allow(&self.kind, &self.action, &self.key)
+    }
+
+    /// The machine of a job, whose key its claims name (wire-protocol §2.4).
+    fn machine(&self) -> Option<&str> {
+        #[derive(serde::Deserialize)]
+        struct Job {
+            #[serde(rename = "Machine", default)]
+            machine: Option<String>,
+            /// The job, in the event of an action.
+            #[serde(rename = "Model", default)]
+            model: Option<Box<Job>>,
+        }
+        let machine = self.machine.get_or_init(|| {
+            let job: Job = serde_json::from_slice(&self.object).ok()?;
+            job.machine
+                .or_else(|| job.model.and_then(|job| job.machine))
+                .filter(|machine| !machine.is_empty())
+        });
+        machine.as_deref()
     }
 }
 
@@ -222,6 +245,7 @@ impl EventBus {
             original: encode(&event.original),
             event: OnceLock::new(),
             json: OnceLock::new(),
+            machine: OnceLock::new(),
         };
         let _ = occurrence.event.set(Arc::new(event));
         self.send(occurrence);
@@ -240,6 +264,7 @@ impl EventBus {
             original: Bytes::new(),
             event: OnceLock::new(),
             json: OnceLock::new(),
+            machine: OnceLock::new(),
         });
     }
 
@@ -256,6 +281,7 @@ impl EventBus {
             original,
             event: OnceLock::new(),
             json: OnceLock::new(),
+            machine: OnceLock::new(),
         });
     }
 

@@ -50,7 +50,11 @@ impl Objects {
         let order = Order::parse(&table.kind, query)?;
         let lookup = Lookup::new(state);
         let sees = |row: &Row| {
-            who.claims.allow(prefix, "list", &row.key) || who.claims.allow(prefix, "get", &row.key)
+            let key = match prefix {
+                "jobs" => Cow::Owned(crate::auth::claim_key(prefix, row)),
+                _ => Cow::Borrowed(&*row.key),
+            };
+            who.claims.allow(prefix, "list", &key) || who.claims.allow(prefix, "get", &key)
         };
         let all = who.claims.allow_all(prefix, "list");
         let (total, matched) = match (all, filters.is_empty()) {

@@ -8,6 +8,7 @@ use crate::{
     kind::KeyOf,
     locks::KeyLocks,
     memory::{Row, Table},
+    powers::POWERS,
     state::State,
     write::Verb,
 };
@@ -33,6 +34,8 @@ pub(crate) struct Inner {
     pub(crate) locks: KeyLocks,
     /// Writers of objects hold it for reading, changes of layers for writing.
     pub(crate) topology: Arc<RwLock<()>>,
+    /// Held while it changes who may do what; taken before all other locks.
+    pub(crate) powers: Arc<tokio::sync::Mutex<()>>,
     pub(crate) events: Arc<crate::EventBus>,
     pub(crate) logs: LogBuffer,
 }
@@ -151,11 +154,15 @@ impl Objects {
         if key.is_empty() {
             return Err(Fault::EmptyKey { model: prefix.to_owned() }.into());
         }
-        let turn = self.inner.turn(prefix, &key).await;
+        let powers = POWERS.contains(&prefix) || who.claims.is_confined();
+        let turn = self.inner.turn_of(prefix, &key, powers).await;
+        self.check_powers(who, prefix, None, &object)?;
         if table.contains(&key) {
             return Err(Fault::Exists { model: prefix.to_owned(), key }.into());
         }
-        let prepared = self.inner.prepare(&table, &key, object, None, Verb::Create)?;
+        self.check_last(prefix, &key, "CREATE", Some(&object))?;
+        let mut prepared = self.inner.prepare(&table, &key, object, None, Verb::Create)?;
+        prepared.followers = self.inner.joining(who, prefix, &key)?;
         let created = self.inner.commit(who, &table, prepared, None, Verb::Create, turn).await?;
         self.after_param_change(prefix, &created.key).await?;
         if crate::checks::REFERENCED.contains(&prefix) {
@@ -262,6 +269,10 @@ impl Objects {
                 return Err(fault.into());
             }
         }
+        if verb != Verb::Save {
+            self.check_powers(who, prefix, Some(&row), &object)?;
+            self.check_last(prefix, &key, verb.word(), Some(&object))?;
+        }
         let prepared = self.inner.prepare(&table, &key, object, Some(&row), verb)?;
         let changed = self.inner.commit(who, &table, prepared, Some(Arc::clone(&row)), verb, turn).await?;
         self.after_param_change(prefix, &changed.key).await?;
@@ -278,7 +289,8 @@ impl Objects {
     /// 404, `StillInUseError` 409, `Locked`, read-only.
     pub async fn delete(&self, who: &Principal, prefix: &str, id: &str) -> Result<Fetched> {
         let (table, row) = self.found(prefix, id, "DELETE")?;
-        let turn = self.inner.turn(prefix, &row.key).await;
+        let powers = POWERS.contains(&prefix) || self.inner.state.has_tenants();
+        let turn = self.inner.turn_of(prefix, &row.key, powers).await;
         let row = table.get(&row.key).ok_or_else(|| Fault::not_found("DELETE", prefix, id))?;
         let (model, key) = (prefix.to_owned(), row.key.to_string());
         if let Some(layer) = &row.layer {
@@ -291,12 +303,10 @@ impl Objects {
         if prefix == "profiles" && key == "global" {
             users.insert(0, "Profile global always exists and cannot be deleted".to_owned());
         }
-        if prefix == "users" && self.is_last_superuser(&key) {
-            let text = format!(
-                "User {key} is the last one that may do everything; give another user the role superuser first"
-            );
-            return Err(Fault::Refused { kind: "DELETE", model, key, messages: vec![text], code: 409 }.into());
+        if prefix == "tenants" && who.claims.is_confined() {
+            self.check_powers(who, prefix, Some(&row), &JsonMap::new())?;
         }
+        self.check_last(prefix, &key, "DELETE", None)?;
         if !users.is_empty() {
             return Err(Fault::InUse { model, key, messages: users }.into());
         }

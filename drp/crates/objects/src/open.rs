@@ -65,8 +65,16 @@ impl Objects {
             .await
             .map_err(|e| Fault::Store(format!("reading the store did not end well: {e}"), false))??;
         let logs = LogBuffer::new(options.log_lines, Arc::clone(&events));
-        let inner =
-            Inner { store, options, state, locks: KeyLocks::new(), topology: Arc::default(), events, logs };
+        let inner = Inner {
+            store,
+            options,
+            state,
+            locks: KeyLocks::new(),
+            topology: Arc::default(),
+            powers: Arc::default(),
+            events,
+            logs,
+        };
         let objects = Self { inner: Arc::new(inner) };
         objects.put_layer(basic_layer(), LayerKind::Basic, false).await?;
         for bundle in kept {

@@ -113,6 +113,10 @@ impl Objects {
             let (model, key) = ("prefs".to_owned(), String::new());
             return Err(Fault::Refused { kind: "POST", model, key, messages, code: 400 }.into());
         }
+        for name in prefs.keys() {
+            let pref = [("Name".to_owned(), Value::from(name.as_str()))].into_iter().collect();
+            self.check_powers(who, "preferences", None, &pref)?;
+        }
         for (name, value) in prefs {
             self.put_pref(who, name, value).await?;
         }

@@ -41,6 +41,7 @@ pub(crate) struct State {
     pub(crate) layers: RwLock<Vec<Layer>>,
     pub(crate) events: Arc<EventBus>,
     params: RwLock<HashMap<String, Arc<ParamDef>>>,
+    pub(crate) tenants: RwLock<crate::tenants::Decoded>,
 }
 
 impl State {
@@ -52,6 +53,7 @@ impl State {
             layers: RwLock::default(),
             events,
             params: RwLock::default(),
+            tenants: RwLock::default(),
         }
     }
 

@@ -34,6 +34,9 @@ pub(crate) struct Payload {
     /// The roles a user's are narrowed to.
     #[serde(rename = "r", default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) roles: Vec<String>,
+    /// What the token that this one was asked for with was narrowed to.
+    #[serde(rename = "n", default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) narrowed: Vec<Vec<Claim>>,
     /// Seconds since the epoch.
     #[serde(rename = "i")]
     pub(crate) issued: u64,
@@ -90,6 +93,7 @@ mod tests {
             subject: "u".into(),
             claims: vec![],
             roles: vec![],
+            narrowed: vec![],
             issued: now(),
             expires,
             digest: digest_of(&["a"]),

@@ -8,7 +8,9 @@ use crate::{
     kind::KeyOf,
     memory::{Reservation, Row, Table},
     objects::Inner,
+    powers::POWERS,
     secure,
+    tenants::Follower,
 };
 use bytes::Bytes;
 use drp_protocol::{JsonMap, SecureData};
@@ -22,6 +24,8 @@ use tokio::sync::{OwnedMutexGuard, OwnedRwLockReadGuard};
 pub(crate) struct Turn {
     _key: OwnedMutexGuard<()>,
     _layers: OwnedRwLockReadGuard<()>,
+    /// The lock of powers, when who may do what changes.
+    _powers: Option<OwnedMutexGuard<()>>,
 }
 
 /// What kind of change it is, for the event and for error types.
@@ -67,13 +71,22 @@ pub(crate) struct Prepared {
     new_key: Option<(String, Arc<crypto_box::SecretKey>)>,
     /// A value that is kept apart from the object, under a name in the secret space.
     hidden: Option<(String, String)>,
+    /// Tenants that change with it.
+    pub(crate) followers: Vec<Follower>,
 }
 
 impl Inner {
     /// Waits for an object's turn.
     pub(crate) async fn turn(&self, prefix: &str, key: &str) -> Turn {
+        self.turn_of(prefix, key, POWERS.contains(&prefix)).await
+    }
+
+    /// Waits for an object's turn, and with `powers` for that of changing who may do what. That comes first for
+    /// everybody, so nobody waits in a circle.
+    pub(crate) async fn turn_of(&self, prefix: &str, key: &str, powers: bool) -> Turn {
+        let powers = if powers { Some(Arc::clone(&self.powers).lock_owned().await) } else { None };
         let layers = Arc::clone(&self.topology).read_owned().await;
-        Turn { _key: self.locks.lock(prefix, key).await, _layers: layers }
+        Turn { _key: self.locks.lock(prefix, key).await, _layers: layers, _powers: powers }
     }
 
     /// Brings an object into its stored form, or says all that is wrong with it.
@@ -133,7 +146,7 @@ impl Inner {
             let text = format!("{key}: {} {} is already used by {}", taken.index, taken.value, taken.by);
             Fault::invalid(prefix, key, vec![text])
         })?;
-        Ok(Prepared { row, reservation: Some(reservation), new_key, hidden })
+        Ok(Prepared { row, reservation: Some(reservation), new_key, hidden, followers: Vec::new() })
     }
 
     /// Fills what a client cannot know, and keeps what it may not change.
@@ -169,7 +182,14 @@ impl Inner {
                     hash.and_then(|h| serde_json::from_value(h).ok()).unwrap_or_default();
                 let hash = bytes.0.and_then(|b| String::from_utf8(b).ok()).filter(|hash| !hash.is_empty());
                 let name = object.get("Name").and_then(Value::as_str).unwrap_or_default();
-                return Ok(hash.map(|hash| (hidden_name("users", name), hash)));
+                let name = hidden_name("users", name);
+                let changed =
+                    hash.as_deref().is_some_and(|hash| self.state.hidden(&name).as_deref() != Some(hash));
+                if changed && old.is_some() {
+                    // Another password, another secret: the tokens made under the old one are dead.
+                    set(object, "Secret", secure::random_text(32)?.into());
+                }
+                return Ok(hash.map(|hash| (name, hash)));
             }
             "preferences" => {
                 let name = object.get("Name").and_then(Value::as_str).unwrap_or_default();
@@ -263,7 +283,7 @@ impl Inner {
         verb: Verb,
         turn: Turn,
     ) -> Result<Fetched, Fault> {
-        let Prepared { mut row, reservation, new_key, hidden } = prepared;
+        let Prepared { mut row, reservation, new_key, hidden, followers } = prepared;
         let prefix = table.kind.prefix.clone();
         let mut ops = vec![Op::put(prefix.as_str(), &*row.key, row.json.clone())];
         if let Some((name, key)) = &new_key {
@@ -272,6 +292,7 @@ impl Inner {
         if let Some((name, value)) = &hidden {
             ops.push(Op::put(secure::SPACE, name.as_str(), value.clone().into_bytes()));
         }
+        ops.extend(followers.iter().map(Follower::op));
         let (state, table, principal) = (Arc::clone(&self.state), Arc::clone(table), who.name.clone());
         let done: Arc<Mutex<Option<Fetched>>> = Arc::default();
         let answer = Arc::clone(&done);
@@ -285,6 +306,10 @@ impl Inner {
                 state.hide(name, Some(value));
             }
             table.put(Arc::clone(&row));
+            // Before the event of the object, which those inside shall see.
+            for follower in followers {
+                follower.apply(&state, committed.revision);
+            }
             state.events.happened(Happening {
                 kind: prefix,
                 action: verb.event(),
@@ -313,12 +338,14 @@ impl Inner {
         let secret = secure::Keys::name(&prefix, &old.key);
         let mut ops =
             vec![Op::delete(prefix.as_str(), &*old.key), Op::delete(secure::SPACE, secret.as_str())];
+        let followers = self.leaving(&prefix, &old.key);
+        ops.extend(followers.iter().map(Follower::op));
         let hidden = hidden_name(&prefix, &old.key);
         if state_hides(&prefix) {
             ops.push(Op::delete(secure::SPACE, hidden.as_str()));
         }
         let (state, table, principal) = (Arc::clone(&self.state), Arc::clone(table), who.name.clone());
-        let batch = Batch::new(ops).then(move |_| {
+        let batch = Batch::new(ops).then(move |committed| {
             table.remove(&old.key);
             state.keys.remove(&secret);
             if state_hides(&prefix) {
@@ -332,6 +359,10 @@ impl Inner {
                 object: old.json.clone(),
                 original: Bytes::new(),
             });
+            // After the event of the object, which those inside shall see.
+            for follower in followers {
+                follower.apply(&state, committed.revision);
+            }
             drop(turn);
         });
         self.store.submit(batch).await?;

@@ -190,7 +190,7 @@ impl Session {
         match delivery {
             Delivery::Event(event) => match event.kind() {
                 "users" | "machines" => event.key() == self.who.subject,
-                "roles" | "preferences" => true,
+                "roles" | "preferences" | "tenants" => true,
                 _ => false,
             },
             Delivery::Gap { .. } => true,

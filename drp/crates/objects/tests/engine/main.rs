@@ -10,10 +10,12 @@ mod faults;
 mod layers;
 mod lists;
 mod params;
+mod powers;
 mod prefs;
 mod raw;
 mod references;
 mod secure;
+mod tenants;
 
 use drp_objects::{FirstUser, Objects, Options, Principal};
 use drp_protocol::{Error, Secret};

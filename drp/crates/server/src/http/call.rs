@@ -4,7 +4,7 @@ use super::auth::Pass;
 use super::{Answer, Failure, Query, method_not_allowed, no_route};
 use crate::app::App;
 use axum::body::Body;
-use drp_objects::Principal;
+use drp_objects::{Patch, Principal};
 use drp_protocol::Error;
 use http::{HeaderMap, Method, request::Parts};
 use std::net::IpAddr;
@@ -67,7 +67,37 @@ impl Call {
 
     /// Checks a claim of the caller (wire-protocol §3.3).
     pub(crate) fn claim(&self, scope: &str, action: &str, id: &str) -> Result<(), Failure> {
-        Ok(self.app.objects.authorize(&self.who, self.parts.uri.path(), scope, action, id)?)
+        Ok(self.app.objects.authorize_for(
+            &self.who,
+            self.word(),
+            self.parts.uri.path(),
+            scope,
+            action,
+            id,
+        )?)
+    }
+
+    /// Checks the claims that a patch needs, of a document that lies at `at` in its object: one `update:<path>` for each
+    /// operation that writes, both paths for a move (wire-protocol §3.3); `get` when none does, for it then only reads.
+    pub(crate) fn claim_patch(&self, scope: &str, id: &str, at: &str, patch: &Patch) -> Result<(), Failure> {
+        if patch.only_reads() {
+            return self.claim(scope, "get", id);
+        }
+        for action in patch.actions() {
+            self.claim(scope, &action.replacen("update:", &format!("update:{at}"), 1), id)?;
+        }
+        Ok(())
+    }
+
+    /// The method as error types show it.
+    fn word(&self) -> &'static str {
+        match *self.method() {
+            Method::POST => "POST",
+            Method::PUT => "PUT",
+            Method::PATCH => "PATCH",
+            Method::DELETE => "DELETE",
+            _ => "GET",
+        }
     }
 
     /// For the local socket, or the claims `* * *`: what tells of the host or of everything that is stored.

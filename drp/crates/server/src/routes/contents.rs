@@ -30,13 +30,18 @@ pub(super) async fn route(mut call: Call, path: &[&str]) -> Answer {
         ([], &Method::POST) => {
             let bundle = bundle(&mut call).await?;
             call.claim("contents", "create", &bundle.meta.name)?;
+            objects.check_bundle(&call.who, &bundle)?;
             let summary = objects.create_content(bundle, force).await?;
             announce(&call, "create", &summary);
             Ok(Reply::json(StatusCode::CREATED, &summary))
         }
         ([name], &Method::GET) => {
             call.claim("contents", "get", name)?;
-            Ok(Reply::ok(&objects.content(name).ok_or_else(|| none(name))?))
+            let mut bundle = objects.content(name).ok_or_else(|| none(name))?;
+            for (prefix, section) in &mut bundle.sections {
+                section.retain(|key, _| !call.who.claims.hide(prefix, key));
+            }
+            Ok(Reply::ok(&bundle))
         }
         ([name], &Method::HEAD) => {
             call.claim("contents", "get", name)?;
@@ -46,6 +51,7 @@ pub(super) async fn route(mut call: Call, path: &[&str]) -> Answer {
         ([name], &Method::PUT) => {
             call.claim("contents", "update", name)?;
             let bundle = bundle(&mut call).await?;
+            objects.check_bundle(&call.who, &bundle)?;
             let summary = objects.update_content(name, bundle, force).await?;
             announce(&call, "update", &summary);
             Ok(Reply::ok(&summary))

@@ -15,6 +15,7 @@ pub(crate) const FEATURES: &[&str] = &[
     "plugin-v2-safe-config",
     "http-range-header",
     "roles",
+    "tenants",
     "secure-params",
     "separate-meta-api",
     "slim-objects",

@@ -15,8 +15,8 @@ pub(super) async fn route(mut call: Call, prefix: &str, id: &str) -> Answer {
             Ok(Reply::ok(&call.app.objects.meta(prefix, id)?))
         }
         Method::PATCH if prefix != "preferences" => {
-            call.claim(prefix, "update:/Meta", id)?;
             let patch = Patch::parse(&call.json_bytes(JSON_LIMIT).await?)?;
+            call.claim_patch(prefix, id, "/Meta", &patch)?;
             Ok(Reply::ok(&call.app.objects.patch_meta(&call.who, prefix, id, &patch).await?))
         }
         _ => call.not_allowed(),

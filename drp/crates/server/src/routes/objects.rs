@@ -45,12 +45,7 @@ pub(super) async fn one(mut call: Call, prefix: &str, id: &str) -> Answer {
         }
         Method::PATCH => {
             let patch = Patch::parse(&call.json_bytes(JSON_LIMIT).await?)?;
-            if patch.only_reads() {
-                call.claim(prefix, "get", id)?;
-            }
-            for action in patch.actions() {
-                call.claim(prefix, &action, id)?;
-            }
+            call.claim_patch(prefix, id, "", &patch)?;
             let changed = call.app.objects.patch(&call.who, prefix, id, &patch).await?;
             Ok(tagged(StatusCode::OK, changed))
         }

@@ -20,8 +20,8 @@ pub(super) async fn all(mut call: Call, prefix: &str, id: &str) -> Answer {
             Ok(Reply::ok(&call.app.objects.set_params(&call.who, prefix, id, params).await?))
         }
         Method::PATCH => {
-            call.claim(prefix, "update:/Params", id)?;
             let patch = Patch::parse(&call.json_bytes(JSON_LIMIT).await?)?;
+            call.claim_patch(prefix, id, "/Params", &patch)?;
             Ok(Reply::ok(&call.app.objects.patch_params(&call.who, prefix, id, &patch).await?))
         }
         _ => call.not_allowed(),

@@ -22,7 +22,7 @@ pub(super) fn token(call: &Call, user: &str) -> Answer {
         action: text("action"),
         specific: text("specific"),
     };
-    given(call, call.app.objects.user_token(user, &request)?)
+    given(call, call.app.objects.token_for(&call.who, user, &request)?)
 }
 
 /// GET `/machines/<id>/token`.
