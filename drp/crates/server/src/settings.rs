@@ -3,6 +3,7 @@
 //! Lowest first: built-in defaults, the settings file (TOML), the environment (`RS_*`, the names operators of
 //! Digital Rebar know, then `DRP_*`), flags. Every bad value is reported, not only the first.
 
+use crate::LoginLimits;
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::value::{Dict, Value};
 use figment::{Figment, Source};
@@ -16,6 +17,8 @@ pub const API_PORT: u16 = 8092;
 pub const STATIC_PORT: u16 = 8091;
 /// Events a slow listener may fall behind when nothing else is said.
 pub const EVENT_QUEUE: usize = 8192;
+/// Megabytes of audit log when nothing else is said.
+pub const AUDIT_SIZE: u64 = 64;
 /// Where everything lives when nothing else is said.
 pub const BASE_ROOT: &str = "/var/lib/drp";
 /// The settings file that is read when none is named; it may be absent.
@@ -62,6 +65,19 @@ pub const KEYS: &[Key] = &[
         name: "metrics",
         help: "Address of metrics without credentials, such as 127.0.0.1:8080 (default none)",
     },
+    Key {
+        name: "login-failures",
+        help: "Wrong passwords a minute of one user from one address; 0 does not count them",
+    },
+    Key {
+        name: "login-failures-source",
+        help: "Wrong passwords a minute from one address, whatever the user",
+    },
+    Key {
+        name: "login-failures-user",
+        help: "Wrong passwords a minute of one user; beyond it each address has one try",
+    },
+    Key { name: "audit-size", help: "Megabytes of audit log that are kept; 0 keeps none" },
     Key { name: "log-level", help: "trace, debug, info, warn or error, or a tracing filter" },
     Key { name: "log-format", help: "text or json" },
 ];
@@ -135,6 +151,10 @@ pub struct Settings {
     pub event_queue: usize,
     /// Where metrics are served without credentials, over HTTP.
     pub metrics: Option<SocketAddr>,
+    /// How many wrong passwords are let pass.
+    pub login_limits: LoginLimits,
+    /// Megabytes of audit log that are kept.
+    pub audit_size: u64,
     /// Filter of the daemon's own log.
     pub log_level: String,
     /// Shape of the daemon's own log.
@@ -324,6 +344,14 @@ impl Reader {
             self.complain("event-queue", &event_queue.to_string(), "a number of events from 16 to 1048576");
         }
         let metrics = self.optional("metrics", "an address with a port, such as 127.0.0.1:8080");
+        let usual = LoginLimits::default();
+        let number = "a number of failures a minute";
+        let login_limits = LoginLimits {
+            pair: self.parsed("login-failures", usual.pair, number),
+            source: self.parsed("login-failures-source", usual.source, number),
+            user: self.parsed("login-failures-user", usual.user, number),
+        };
+        let audit_size = self.parsed("audit-size", AUDIT_SIZE, "a number of megabytes");
         let log_level = self.text("log-level", "info");
         if !is_filter(&log_level) {
             let wanted = "trace, debug, info, warn, error, or a tracing filter as in info,drp_server=debug";
@@ -359,6 +387,8 @@ impl Reader {
             default_content,
             local_content,
             metrics,
+            login_limits,
+            audit_size,
             log_level,
             log_format,
         }

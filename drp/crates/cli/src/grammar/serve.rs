@@ -87,6 +87,18 @@ serve_args! {
     /// Address of metrics without credentials, such as 127.0.0.1:8080 [default: none]
     #[arg(value_name = "ADDRESS")]
     metrics = "metrics",
+    /// Wrong passwords a minute of one user from one address; 0 does not count them [default: 10]
+    #[arg(value_name = "NUMBER")]
+    login_failures = "login-failures",
+    /// Wrong passwords a minute from one address, whatever the user [default: 30]
+    #[arg(value_name = "NUMBER")]
+    login_failures_source = "login-failures-source",
+    /// Wrong passwords a minute of one user; beyond it each address has one try [default: 100]
+    #[arg(value_name = "NUMBER")]
+    login_failures_user = "login-failures-user",
+    /// Megabytes of audit log that are kept; 0 keeps none [default: 64]
+    #[arg(value_name = "NUMBER")]
+    audit_size = "audit-size",
     /// trace, debug, info, warn or error, or a tracing filter
     #[arg(value_name = "LEVEL")]
     log_level = "log-level",

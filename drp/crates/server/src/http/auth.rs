@@ -3,11 +3,14 @@
 use super::query::Query;
 use super::reply::{Failure, Reply};
 use crate::app::App;
+use crate::audit::{Entry, place};
+use crate::logins::{Left, Refusal, WINDOW, too_many};
 use base64::Engine;
 use drp_objects::{Denied, Objects, Principal};
 use drp_protocol::{Error, Secret};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What a request shows to be let in.
@@ -71,7 +74,21 @@ pub(super) async fn authenticate(
     app: &Arc<App>,
     headers: &HeaderMap,
     query: &Query,
+    from: IpAddr,
+    id: &str,
 ) -> Result<(Principal, Pass), Reply> {
+    let entry = |who: String, key: &str, outcome: &str, status: u16, detail: &str| Entry {
+        who,
+        from: place(Some(from)),
+        request: id.to_owned(),
+        action: "login".to_owned(),
+        scope: "users".to_owned(),
+        key: key.to_owned(),
+        outcome: outcome.to_owned(),
+        status,
+        detail: detail.to_owned(),
+        ..Entry::default()
+    };
     let denied = match credentials(headers, query) {
         None => return Err(bare(StatusCode::UNAUTHORIZED, true)),
         Some(Credentials::Bearer(token)) => match app.objects.verify(token.expose()) {
@@ -80,18 +97,56 @@ pub(super) async fn authenticate(
         },
         Some(Credentials::Basic(user, password)) => {
             // Before the check: a change meanwhile ends the pass, never prolongs it.
-            let pass = Pass::Password { mark: app.objects.user_mark(&user), user: user.clone() };
-            match app.logins.login(&app.objects, user, password).await {
-                Ok(who) => return Ok((who, pass)),
-                Err(denied) => denied,
+            let mark = app.objects.user_mark(&user);
+            let asked = user.clone();
+            let as_user =
+                |outcome, status, detail| entry(format!("user:{asked}"), &asked, outcome, status, detail);
+            match app.logins.login(app, user, password, from).await {
+                Ok(login) => {
+                    let user = login.who.subject.clone();
+                    if login.checked {
+                        app.audit.record(entry(login.who.name.clone(), &user, "ok", 200, ""));
+                    }
+                    // A plugin may have made the user, or call it otherwise.
+                    let mark = mark.filter(|_| user == asked).or_else(|| app.objects.user_mark(&user));
+                    return Ok((login.who, Pass::Password { user, mark }));
+                }
+                Err(Refusal::Wrong(left)) => {
+                    app.audit.record(as_user("refused", 403, "unknown user or wrong password"));
+                    return Err(limited(bare(StatusCode::FORBIDDEN, false), left));
+                }
+                Err(Refusal::Limited(left)) => {
+                    app.audit.record_rarely(as_user("refused", 429, "too many failures"));
+                    let reply = Failure::from(too_many(&asked, from, left)).into_reply();
+                    return Err(limited(reply, left).with("retry-after", &left.reset.max(1).to_string()));
+                }
+                Err(Refusal::Unknown(error)) => {
+                    app.audit.record(as_user("failed", error.code, "its plugin does not say"));
+                    return Err(Failure::from(*error).into_reply());
+                }
             }
         }
     };
+    let status =
+        if denied == Denied::Token { "malformed, forged or expired token" } else { "token of old secrets" };
+    app.audit.record_rarely(entry(String::new(), "", "refused", 403, status));
     Err(match denied {
         Denied::Credentials => bare(StatusCode::FORBIDDEN, false),
         Denied::Token => bare(StatusCode::FORBIDDEN, true),
         Denied::Changed => Failure::from(Error::new(403, "AUTH", "Validation failed")).into_reply(),
     })
+}
+
+/// Says what tries are left (IETF draft-ietf-httpapi-ratelimit-headers-03).
+fn limited(reply: Reply, left: Left) -> Reply {
+    if left.limit == 0 {
+        return reply;
+    }
+    reply
+        .with("ratelimit-limit", &left.limit.to_string())
+        .with("ratelimit-remaining", &left.remaining.to_string())
+        .with("ratelimit-reset", &left.reset.to_string())
+        .with("ratelimit-policy", &format!("{};w={}", left.limit, WINDOW.as_secs()))
 }
 
 /// A refusal of the outermost layer has no body (wire-protocol §3.1).

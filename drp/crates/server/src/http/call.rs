@@ -3,6 +3,7 @@
 use super::auth::Pass;
 use super::{Answer, Failure, Query, method_not_allowed, no_route};
 use crate::app::App;
+use crate::audit::Story;
 use axum::body::Body;
 use drp_objects::{Patch, Principal};
 use drp_protocol::Error;
@@ -31,6 +32,8 @@ pub(crate) struct Call {
     pub(crate) local: bool,
     /// Names the request in logs.
     pub(crate) id: Arc<str>,
+    /// What the audit log will say of it.
+    pub(crate) story: Story,
 }
 
 impl Call {
@@ -77,6 +80,12 @@ impl Call {
         )?)
     }
 
+    /// Whether a list shows the caller this one: without the claim it is left out (wire-protocol §3.2).
+    pub(crate) fn sees(&self, scope: &str, key: &str) -> bool {
+        let claims = &self.who.claims;
+        claims.allow(scope, "list", key) || claims.allow(scope, "get", key)
+    }
+
     /// Checks the claims that a patch needs, of a document that lies at `at` in its object: one `update:<path>` for each
     /// operation that writes, both paths for a move (wire-protocol §3.3); `get` when none does, for it then only reads.
     pub(crate) fn claim_patch(&self, scope: &str, id: &str, at: &str, patch: &Patch) -> Result<(), Failure> {
@@ -84,7 +93,9 @@ impl Call {
             return self.claim(scope, "get", id);
         }
         for action in patch.actions() {
-            self.claim(scope, &action.replacen("update:", &format!("update:{at}"), 1), id)?;
+            let action = action.replacen("update:", &format!("update:{at}"), 1);
+            self.claim(scope, &action, id)?;
+            self.story.detail(action);
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use super::call::Call;
 use super::query::{Query, segments};
 use super::reply::{Answer, Failure, Reply, no_route};
 use crate::app::App;
+use crate::audit::Story;
 use crate::listen::{LocalAddr, Peer};
 use crate::routes;
 use axum::Router;
@@ -17,8 +18,9 @@ use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, CONTENT_TYPE, ORIGIN,
     WWW_AUTHENTICATE,
 };
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -173,7 +175,7 @@ async fn answer(
             );
             return Err(Error::new(403, "AUTH", text).into());
         }
-        None => match authenticate(&app, &parts.headers, &query).await {
+        None => match authenticate(&app, &parts.headers, &query, caller(&parts), &id).await {
             Ok(known) => known,
             Err(reply) => {
                 app.metrics.login_refused(why_refused(&reply));
@@ -188,6 +190,7 @@ async fn answer(
     let reached = parts.extensions.get::<LocalAddr>().map(|address| address.0.ip());
     let safe = matches!(parts.method, Method::GET | Method::HEAD);
     let span = tracing::error_span!("request", %id);
+    let story = Story::new(&who, peer, &id, &parts.method, &rest, &query);
     let call = Call {
         app,
         who,
@@ -199,8 +202,10 @@ async fn answer(
         peer,
         local: local.is_some(),
         id,
+        story: story.clone(),
     };
-    let routed = AssertUnwindSafe(routes::route(call, found)).catch_unwind().instrument(span);
+    let told = told(Arc::clone(&call.app), story, routes::route(call, found));
+    let routed = AssertUnwindSafe(told).catch_unwind().instrument(span);
     if safe {
         return routed.await.unwrap_or_else(|panic| Err(panicked(&*panic)));
     }
@@ -217,10 +222,30 @@ fn why_refused(reply: &Reply) -> &'static str {
     match reply.0.status() {
         StatusCode::UNAUTHORIZED => "none",
         StatusCode::TOO_MANY_REQUESTS => "limit",
+        StatusCode::SERVICE_UNAVAILABLE => "plugin",
         // Only the refusal of a password has no body and does not ask for another one (wire-protocol §3.2).
         _ if !asks && !reply.0.headers().contains_key(CONTENT_TYPE) => "password",
         _ => "token",
     }
+}
+
+/// Where a request over TLS comes from.
+fn caller(parts: &Parts) -> IpAddr {
+    let info = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    info.map_or(IpAddr::from([0, 0, 0, 0]), |info| info.0.ip())
+}
+
+/// Tells the audit log how a request ended, before its caller is answered.
+async fn told(app: Arc<App>, story: Story, routed: impl Future<Output = Answer>) -> Answer {
+    let answer = routed.await;
+    let status = match &answer {
+        Ok(reply) => reply.0.status().as_u16(),
+        Err(failure) => failure.code(),
+    };
+    if let Some(entry) = story.ends(status) {
+        app.audit.record(entry);
+    }
+    answer
 }
 
 /// Until the content of all providers is in, nothing says which params are secret and what can be done: requests

@@ -86,6 +86,11 @@ impl Reply {
 }
 
 impl Failure {
+    /// The status it will have.
+    pub(crate) fn code(&self) -> u16 {
+        if (400..=999).contains(&self.0.code) { self.0.code } else { 500 }
+    }
+
     /// The error in the one shape of the wire.
     pub(crate) fn into_reply(self) -> Reply {
         let status = StatusCode::from_u16(self.0.code).ok().filter(|s| s.as_u16() >= 400);

@@ -21,8 +21,8 @@ pub(super) async fn route(mut call: Call, path: &[&str]) -> Answer {
     let force = call.query.is_set("replaceWritable");
     match (path, call.method()) {
         ([], &Method::GET | &Method::HEAD) => {
-            call.claim("contents", "list", "")?;
-            let all = objects.contents();
+            let mut all = objects.contents();
+            all.retain(|layer| call.sees("contents", &layer.meta.name));
             let count = all.len().to_string();
             let names = ["x-drp-list-total-count", "x-drp-list-filter-count", "x-drp-list-count"];
             Ok(names.into_iter().fold(Reply::ok(&all), |reply, name| reply.with(name, &count)))
@@ -30,6 +30,7 @@ pub(super) async fn route(mut call: Call, path: &[&str]) -> Answer {
         ([], &Method::POST) => {
             let bundle = bundle(&mut call).await?;
             call.claim("contents", "create", &bundle.meta.name)?;
+            call.story.about(&bundle.meta.name);
             objects.check_bundle(&call.who, &bundle)?;
             let summary = objects.create_content(bundle, force).await?;
             announce(&call, "create", &summary);

@@ -20,6 +20,10 @@ pub(super) async fn post(mut call: Call) -> Answer {
 pub(super) fn logs(call: &Call) -> Answer {
     match *call.method() {
         Method::GET | Method::HEAD => {
+            if call.who.claims.is_confined() {
+                // Its lines speak of everybody's objects.
+                return Ok(Reply::ok(&[(); 0]));
+            }
             call.claim("logs", "get", "")?;
             Ok(Reply::ok(&call.app.objects.logs().lines()))
         }

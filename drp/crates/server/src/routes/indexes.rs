@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 pub(super) fn objects(call: &Call) -> Answer {
     match *call.method() {
         Method::GET | Method::HEAD => {
-            call.claim("objects", "list", "")?;
-            Ok(Reply::ok(&call.app.objects.prefixes()))
+            let mut all = call.app.objects.prefixes();
+            all.retain(|prefix| call.sees("objects", prefix));
+            Ok(Reply::ok(&all))
         }
         _ => call.not_allowed(),
     }

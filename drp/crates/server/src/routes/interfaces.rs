@@ -13,8 +13,9 @@ pub(super) fn route(call: &Call, path: &[&str]) -> Answer {
     }
     match path {
         [] => {
-            call.claim("interfaces", "list", "")?;
-            Ok(Reply::ok(&interfaces()))
+            let mut all = interfaces();
+            all.retain(|interface| call.sees("interfaces", &interface.name));
+            Ok(Reply::ok(&all))
         }
         [name] => {
             call.claim("interfaces", "get", name)?;

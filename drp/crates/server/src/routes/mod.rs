@@ -1,6 +1,7 @@
 //! The routes (wire-protocol §3): one file per resource; `table.rs` says how to add one.
 
 mod actions;
+mod audit;
 mod backup;
 mod contents;
 mod events;

@@ -23,6 +23,7 @@ pub(super) async fn all(mut call: Call, prefix: &str) -> Answer {
             call.claim(prefix, "create", "")?;
             let body: Value = call.json().await?;
             let created = call.app.objects.create(&call.who, prefix, body).await?;
+            call.story.about(&created.key);
             Ok(tagged(StatusCode::CREATED, created))
         }
         _ => call.not_allowed(),

@@ -32,6 +32,7 @@ pub(super) async fn all(mut call: Call, prefix: &str, id: &str) -> Answer {
 pub(super) async fn one(mut call: Call, prefix: &str, id: &str, key: &str) -> Answer {
     let objects = call.app.objects.clone();
     let update = || format!("update:/Params/{}", key.replace('~', "~0").replace('/', "~1"));
+    call.story.detail(update());
     match *call.method() {
         Method::GET | Method::HEAD => {
             call.claim(prefix, "get", id)?;

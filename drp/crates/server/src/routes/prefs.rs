@@ -18,6 +18,7 @@ pub(super) async fn route(mut call: Call) -> Answer {
         Method::POST => {
             call.claim("preferences", "post", "")?;
             let prefs: BTreeMap<String, String> = call.json().await?;
+            call.story.detail(prefs.keys().map(String::as_str).collect::<Vec<_>>().join(" "));
             let before = objects.prefs(true);
             objects.set_prefs(&call.who, &prefs).await?;
             let after = objects.prefs(true);

@@ -1,7 +1,8 @@
-//! Who calls: tokens, passwords.
+//! Who calls: tokens, passwords; who called: the audit log.
 
 use super::super::table::{Route, at_once, to};
-use super::super::users;
+use super::super::{audit, users};
+use crate::audit::Entry;
 use crate::openapi::{Shape, any, eg, op, text, ttl};
 use drp_protocol::{User, UserPassword, UserToken};
 use serde_json::json;
@@ -55,5 +56,20 @@ pub(super) fn routes() -> Vec<Route> {
                     .fails(&[400])
                     .example(eg("/machines/Name:example-machine/token?ttl=3y")),
             ),
+        Route::new("/audit", to!(call, _ => audit::route(&call))).tag("audit").get(
+            op("audit_list", "Who did what: the newest entries of the audit log that fit, oldest first")
+                .query(text("who", "Only of this principal, for instance `user:ann`"))
+                .query(text("action", "Only this action, for instance `login` or `action:poweron`"))
+                .query(text("scope", "Only this kind of thing, for instance `machines`"))
+                .query(text("key", "Only this object"))
+                .query(text("outcome", "`ok`, `refused` or `failed`"))
+                .query(text("request", "Only of the request with this id"))
+                .query(text("since", "RFC 3339; only from then on"))
+                .query(text("limit", "At most this many, 1000 when absent, never more than 10000"))
+                .gives::<Vec<Entry>>(200)
+                .fails(&[406])
+                .example(eg("/audit?scope=users&limit=10"))
+                .example(eg("/audit?since=yesterday").expect(406)),
+        ),
     ]
 }
