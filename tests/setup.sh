@@ -13,6 +13,7 @@ need qemu-system-x86_64 qemu-system-x86
 need python3 python3
 need curl curl
 need cc gcc
+need curl curl
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 
 if [ ${#missing[@]} -gt 0 ]; then

@@ -12,7 +12,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 
-async fn call(daemon: &Daemon, method: &str, path: &str) -> (u16, Vec<u8>) {
+pub async fn call(daemon: &Daemon, method: &str, path: &str) -> (u16, Vec<u8>) {
     let client: Client<hyperlocal::UnixConnector, Full<Bytes>> =
         Client::builder(TokioExecutor::new()).build(hyperlocal::UnixConnector);
     let uri: hyper::Uri = hyperlocal::Uri::new(&daemon.socket, path).into();

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
 
 mod actions;
+mod audit;
 mod auth;
 mod bad_input;
 mod conventions;
@@ -9,9 +10,11 @@ mod files;
 mod lamp;
 mod life;
 mod local_socket;
+mod logins;
 mod objects;
 mod params;
 mod providers;
+mod security_guide;
 mod socket;
 mod system;
 

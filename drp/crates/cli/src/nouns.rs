@@ -3,6 +3,7 @@
 
 use crate::noun::Noun;
 
+mod audit;
 mod bootenvs;
 pub(crate) mod events;
 mod files;
@@ -23,6 +24,7 @@ mod users;
 pub(crate) const NOUNS: &[Noun] = &[
     info::NOUN,
     logs::NOUN,
+    audit::NOUN,
     events::NOUN,
     prefs::NOUN,
     files::FILES,

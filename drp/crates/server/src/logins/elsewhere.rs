@@ -150,7 +150,11 @@ async fn adopt(app: &App, plugin: &str, asked: &str, given: JsonMap) -> Result<P
     };
     if let Err(error) = kept {
         tracing::warn!(plugin, user = name, %error, "the user that the plugin gave cannot be kept");
-        return Err(No::Unknown(Box::new(error)));
+        let text = format!(
+            "plugin {plugin} gave the user {name}, who cannot be kept: {}",
+            error.messages.join("; ")
+        );
+        return Err(No::Unknown(Box::new(Error::new(503, "AUTH", text).on("users", name))));
     }
     let claims = app.objects.user_claims(&name).ok_or(No::Refused)?;
     Ok(Principal { name: format!("user:{name}"), subject: name, claims })
