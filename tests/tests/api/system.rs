@@ -19,16 +19,16 @@ async fn info_is_honest_and_complete() {
     );
     // Clients and plugins behave by these: each has a test that shows it, named beside it.
     let features = json!([
-        "api-v3",                // this whole test program
-        "sane-exit-codes",       // drp-tests cli: exit codes
-        "common-blob-size",      // files: uploads answer Path and Size
-        "profileless-machine",   // params: a machine has Params of its own
-        "threaded-log-levels",   // lamp: a_traced_request_can_be_followed_into_the_plugin
-        "plugin-v2",             // lamp, actions
-        "plugin-v2-safe-config", // lamp: secrets_reach_the_plugin_and_nobody_else
-        "http-range-header",     // files: ranges
-        "roles",
-        "tenants",                        // auth: claims_are_checked
+        "api-v3",                         // this whole test program
+        "sane-exit-codes",                // drp-tests cli: exit codes
+        "common-blob-size",               // files: uploads answer Path and Size
+        "profileless-machine",            // params: a machine has Params of its own
+        "threaded-log-levels",            // lamp: a_traced_request_can_be_followed_into_the_plugin
+        "plugin-v2",                      // lamp, actions
+        "plugin-v2-safe-config",          // lamp: secrets_reach_the_plugin_and_nobody_else
+        "http-range-header",              // files: ranges
+        "roles",                          // auth: claims_are_checked
+        "tenants",                        // wire: tenants.yaml
         "secure-params",                  // params, lamp
         "separate-meta-api",              // objects: meta_is_patched_on_its_own
         "slim-objects",                   // objects: lists_filter_sort_and_count
