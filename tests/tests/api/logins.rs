@@ -138,3 +138,47 @@ async fn the_event_of_a_login_has_no_password() {
         }
     }
 }
+
+/// A hash as Python's standard library makes it (`N$r$p$salt$hash` in hex).
+const MAKE: &str = "
+import hashlib, os, sys
+salt = os.urandom(16)
+hashed = hashlib.scrypt(sys.argv[1].encode(), salt=salt, n=16384, r=8, p=1, maxmem=1 << 26, dklen=32)
+print(f'16384$8$1${salt.hex()}${hashed.hex()}')
+";
+
+/// Whether one of the hashes in a file is that of a password.
+const FIND: &str = "
+import hashlib, re, sys
+for found in re.finditer(rb'(\\d+)\\$(\\d+)\\$(\\d+)\\$([0-9a-f]{32})\\$([0-9a-f]{64})', open(sys.argv[2], 'rb').read()):
+    n, r, p, salt, hashed = (part.decode() for part in found.groups())
+    got = hashlib.scrypt(sys.argv[1].encode(), salt=bytes.fromhex(salt), n=int(n), r=int(r), p=int(p), maxmem=1 << 26, dklen=32)
+    if got.hex() == hashed:
+        print('found')
+";
+
+fn python(script: &str, args: &[&str]) -> String {
+    let output = std::process::Command::new("python3").arg("-c").arg(script).args(args).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hashes_are_those_of_another_implementation() {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    if drp_tests::peers::find_program("python3").is_none() {
+        return drp_tests::peers::skipped("python3", "run tests/setup.sh");
+    }
+    let daemon = Daemon::start();
+    let hash = STANDARD.encode(python(MAKE, &["grüße aus Python"]));
+    daemon.expect(201, "POST", "users", json!({"Name": "ann", "PasswordHash": hash})).await;
+    assert_eq!(login(&daemon, "ann", "grüße aus Python").await.status, 200);
+    assert_eq!(login(&daemon, "ann", "grüße").await.status, 403);
+    daemon.expect(200, "PUT", "users/ann/password", json!({"Password": "grüße aus Rust"})).await;
+    let copy = daemon.base().join("copy.db");
+    let backup = daemon.anonymous("GET", "/api/v3/backup").basic_auth(USER.0, Some(USER.1));
+    std::fs::write(&copy, answer(backup).await.bytes).unwrap();
+    let copy = copy.to_str().unwrap();
+    assert_eq!(python(FIND, &["grüße aus Rust", copy]), "found");
+    assert_eq!(python(FIND, &["grüße aus Python", copy]), "");
+}
