@@ -182,3 +182,31 @@ async fn what_becomes_secure_is_sealed_even_when_it_no_longer_fits() {
     assert!(!String::from_utf8_lossy(&objects.get("machines", &id).unwrap().json).contains(CANARY));
     assert_eq!(objects.param("machines", &id, "pw", &decode()).unwrap(), json!(CANARY));
 }
+
+#[tokio::test]
+async fn one_lost_key_hides_one_object() {
+    let store = crate::store("memory:///");
+    let open = || Objects::open(store.clone(), crate::options());
+    let objects = open().await.unwrap();
+    objects.create(&me(), "params", json!({"Name": "pw", "Secure": true})).await.unwrap();
+    let lost = machine(&objects, json!({"Name": "m1", "Params": {"pw": "one"}})).await;
+    machine(&objects, json!({"Name": "m2", "Params": {"pw": "two"}})).await;
+    drop(objects);
+    let gone = drp_store::Op::delete("$secrets", format!("machines-{lost}"));
+    store.submit(drp_store::Batch::new(vec![gone])).await.unwrap();
+    let objects = open().await.unwrap();
+    let query = ListQuery::parse([("decode", "true"), ("sort", "Name")]).unwrap();
+    let list = objects.list(&me(), "machines", &query).unwrap();
+    let list: Value = serde_json::from_slice(&list.json).unwrap();
+    assert!(drp_protocol::SecureData::is_sealed(&list[0]["Params"]["pw"]), "{list}");
+    assert_eq!(list[1]["Params"]["pw"], json!("two"));
+    refused(
+        objects.param("machines", &lost, "pw", &decode()),
+        409,
+        "GET",
+        &["Key 'pw': SecureData corrupted"],
+    );
+    // It is set again with a new key.
+    objects.set_param(&me(), "machines", &lost, "pw", json!("new")).await.unwrap();
+    assert_eq!(objects.param("machines", &lost, "pw", &decode()).unwrap(), json!("new"));
+}
