@@ -31,6 +31,6 @@ pub use drp_protocol::{Bundle, BundleMeta, BundleSummary};
 pub use error::ContentError;
 pub use escape::{escape, unescape};
 pub use kinds::key_field;
-pub use meta::settle;
+pub use meta::{set_field, settle};
 pub use needs::{Need, features, needs};
 pub use text::{Format, Once, read as read_value};

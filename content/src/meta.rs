@@ -72,6 +72,21 @@ pub fn settle(meta: &mut BundleMeta) {
     *overwritable = matches!(name.as_str(), "LocalStore" | "BasicStore") || r#type == "default";
 }
 
+/// Sets one field by its JSON name, in any case.
+///
+/// # Errors
+/// [`ContentError::Text`] when there is no such field, or the value is none for it.
+pub fn set_field(meta: &mut BundleMeta, field: &str, text: &str) -> Result<(), ContentError> {
+    let wrong = |problem: String| ContentError::text("meta", None, problem);
+    match set(meta, field, text) {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            Err(wrong(format!("bundles have no field {field}; there are {}", BundleMeta::FIELDS.join(", "))))
+        }
+        Err(error) => Err(wrong(error.to_string())),
+    }
+}
+
 /// Sets one field by its JSON name, in any case. `false` when there is no such field.
 pub(crate) fn set(meta: &mut BundleMeta, field: &str, text: &str) -> Result<bool, serde_json::Error> {
     let Some(exact) = BundleMeta::FIELDS.iter().find(|f| f.eq_ignore_ascii_case(field)) else {

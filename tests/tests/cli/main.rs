@@ -3,6 +3,7 @@
 
 mod actions;
 mod alone;
+mod contents;
 mod daemon;
 mod objects;
 mod output;

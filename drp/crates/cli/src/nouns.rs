@@ -5,6 +5,7 @@ use crate::noun::Noun;
 
 mod audit;
 mod bootenvs;
+mod contents;
 pub(crate) mod events;
 mod files;
 mod info;
@@ -33,6 +34,7 @@ pub(crate) const NOUNS: &[Noun] = &[
     system::NOUN,
     // Words of object types stand in the order of the types.
     bootenvs::NOUN,
+    contents::NOUN,
     jobs::NOUN,
     machines::NOUN,
     plugin_providers::NOUN,
