@@ -8,7 +8,7 @@ use crate::{
 use drp_protocol::{Bundle, JsonMap};
 use serde_json::{Value, json};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -114,15 +114,15 @@ fn read_object(path: &Path, name: &str, prefix: &str) -> Result<Option<(String, 
 /// [`ContentError::Io`] with the file.
 pub fn write_dir(bundle: &Bundle, dir: &Path, format: Format) -> Result<(), ContentError> {
     fs::create_dir_all(dir).map_err(ContentError::io("create", dir))?;
-    let mut written = Vec::new();
+    let mut written = BTreeSet::new();
     for (field, text) in meta::stated(&bundle.meta)? {
-        written.push(write(dir.join(format!("._{field}.meta")), &text)?);
+        written.insert(write(dir.join(format!("._{field}.meta")), &text)?);
     }
     for (prefix, objects) in &bundle.sections {
         let section = dir.join(file_stem(prefix));
         fs::create_dir_all(&section).map_err(ContentError::io("create", &section))?;
         for (key, object) in objects {
-            written.push(match raw_template(prefix, key, object) {
+            written.insert(match raw_template(prefix, key, object) {
                 Some(contents) => write(section.join(key), contents)?,
                 None => {
                     let path = section.join(format!("{}.{}", file_stem(key), format.extension()));
@@ -143,7 +143,7 @@ fn raw_template<'a>(prefix: &str, key: &str, object: &'a JsonMap) -> Option<&'a 
     if prefix == "templates" && plain && other_format { object.get("Contents")?.as_str() } else { None }
 }
 
-fn remove_stale(dir: &Path, written: &[PathBuf]) -> Result<(), ContentError> {
+fn remove_stale(dir: &Path, written: &BTreeSet<PathBuf>) -> Result<(), ContentError> {
     let remove = |path: &Path| fs::remove_file(path).map_err(ContentError::io("remove", path));
     for path in sorted(dir)? {
         let name = file_name(&path)?;

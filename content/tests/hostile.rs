@@ -1,7 +1,7 @@
 //! Text from strangers: nothing panics, nothing explodes, and what is read is written back.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
 
-use drp_content::{Format, parse, read_dir, to_json, to_yaml, write_dir};
+use drp_content::{Format, needs, parse, read_dir, to_json, to_yaml, write_dir};
 use proptest::prelude::*;
 
 #[test]
@@ -29,6 +29,78 @@ fn depth_has_a_bound() {
     ] {
         assert!(parse("deep", &deep).is_err());
     }
+}
+
+#[test]
+fn keys_are_there_once() {
+    for text in [
+        r#"{"meta": {"Name": "a", "Name": "b"}}"#,
+        r#"{"sections": {"params": {"a/b": {}, "a/b": {}}}}"#,
+        r#"{"sections": {"params": {"a/b": {"Name": "a/b", "name": "a/b"}}}}"#,
+        "sections: {params: {a/b: {}, a/b: {}}}",
+        "sections:\n  params:\n    a/b: {}\n    a/b: {}\n",
+    ] {
+        assert!(parse("twice", text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn merges_of_merges_end() {
+    let mut text = "a0: &a0 {x0: 1}\n".to_owned();
+    for level in 1..200 {
+        text += &format!("a{level}: &a{level} {{<<: [*a{0}, *a{0}, *a{0}], x{level}: 1}}\n", level - 1);
+    }
+    let _ = parse("merges.yaml", &text);
+}
+
+#[test]
+fn huge_bundles_are_read() {
+    let object = |i: usize| format!("\"big/p{i}\": {{\"Schema\": {{\"type\": \"string\"}}}}");
+    let params: Vec<String> = (0..3000).map(object).collect();
+    let text = format!(
+        "{{\"meta\": {{\"Name\": \"big\"}}, \"sections\": {{\"params\": {{{}}}}}}}",
+        params.join(",")
+    );
+    let bundle = parse("big.json", &text).unwrap();
+    assert_eq!(bundle.sections["params"].len(), 3000);
+    let dir = tempfile::tempdir().unwrap();
+    write_dir(&bundle, dir.path(), Format::Json).unwrap();
+    assert_eq!(read_dir(dir.path()).unwrap(), bundle);
+}
+
+#[test]
+fn odd_directories_are_refused_or_read_but_never_left() {
+    use std::os::unix::ffi::OsStrExt;
+    let dir = tempfile::tempdir().unwrap();
+    let put = |name: &[u8], text: &[u8]| {
+        let path = dir.path().join(std::ffi::OsStr::from_bytes(name));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    put(b"params/%2E.%2F..%2Fetc.yaml", b"Schema: {}\n");
+    let bundle = read_dir(dir.path()).unwrap();
+    assert!(bundle.sections["params"].contains_key("../../etc"));
+    let out = tempfile::tempdir().unwrap();
+    write_dir(&bundle, &out.path().join("in"), Format::Yaml).unwrap();
+    assert_eq!(std::fs::read_dir(out.path()).unwrap().count(), 1, "nothing is written elsewhere");
+    for (name, text) in [
+        (&b"params/\xff.yaml"[..], &b"{}"[..]),
+        (b"params/%zz.yaml", b"Description: x"),
+        (b"params/a.yaml", b"\xff\xfe"),
+        (b"params/b.yaml", b"[1, 2]"),
+        (b"params/c.json", b"{\"Name\": "),
+        (b"._Nonsense.meta", b"x"),
+        (b"._Writable.meta", b"perhaps"),
+    ] {
+        let path = put(name, text);
+        let error = read_dir(dir.path()).unwrap_err().to_string();
+        assert!(!error.is_empty(), "{path:?}");
+        std::fs::remove_file(path).unwrap();
+    }
+    // A link to itself is an error, and no endless way.
+    std::os::unix::fs::symlink("loop.yaml", dir.path().join("params/loop.yaml")).unwrap();
+    assert!(read_dir(dir.path()).is_err());
 }
 
 /// Text made of what YAML and bundles are made of.
@@ -93,6 +165,14 @@ proptest! {
     #[test]
     fn no_text_panics(text in text()) {
         let _ = parse("x.yaml", &text);
+    }
+
+    #[test]
+    fn no_list_of_needs_panics(list in "[a-c:, <>=!|.x0-9v-]{0,30}", version in "[v0-9.x-]{0,12}") {
+        for need in needs(&list).unwrap_or_default() {
+            let _ = need.is_met_by(&version);
+            prop_assert_eq!(&needs(&need.to_string()).unwrap()[0], &need);
+        }
     }
 
     #[test]

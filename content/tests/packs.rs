@@ -17,7 +17,11 @@ fn files(dir: &Path) -> BTreeSet<PathBuf> {
     let mut out = BTreeSet::new();
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() { out.extend(files(&path)) } else { drop(out.insert(path)) }
+        if path.is_dir() {
+            out.extend(files(&path));
+        } else {
+            out.insert(path);
+        }
     }
     out
 }
