@@ -70,8 +70,13 @@ impl Daemon {
         self.child.id()
     }
 
-    /// A new connection that carries a token.
-    pub(crate) async fn connect(&self) -> Result<Kept> {
+    /// `https://127.0.0.1:<port>`.
+    pub(crate) fn url(&self) -> String {
+        format!("https://{}", self.address)
+    }
+
+    /// A token of the well-known account.
+    pub(crate) async fn token(&self) -> Result<String> {
         let basic = {
             use base64::Engine;
             format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(ACCOUNT))
@@ -81,7 +86,12 @@ impl Daemon {
             .call(Method::GET, "/api/v3/users/rocketskates/token?ttl=3600", bytes::Bytes::new())
             .await?;
         let answer: serde_json::Value = serde_json::from_slice(&answer)?;
-        let token = answer["Token"].as_str().ok_or("no token in the answer")?;
+        Ok(answer["Token"].as_str().ok_or("no token in the answer")?.to_owned())
+    }
+
+    /// A new connection that carries a token.
+    pub(crate) async fn connect(&self) -> Result<Kept> {
+        let token = self.token().await?;
         let kept = Kept::tls(&self.address, &self.tls).await?;
         kept.header(header::AUTHORIZATION, &format!("Bearer {token}"))
     }

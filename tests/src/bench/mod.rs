@@ -2,6 +2,7 @@
 //! and prints the ratio, because the ratio is what is held.
 
 mod action;
+mod command_line;
 mod daemon;
 mod durable_writes;
 mod figure;
@@ -105,6 +106,7 @@ const PROMISES: &[Promise] = &[
     (7, "list 10,000 machines slim; get one", |b| Box::pin(lists::run(b))),
     (8, "durable writes: acknowledged survives kill -9 and power loss", |b| Box::pin(durable_writes::run(b))),
     (12, "one power status against one BMC simulator", |b| Box::pin(power_status::run(b))),
+    (13, "`drp machines list` as a process of its own", |b| Box::pin(command_line::run(b))),
 ];
 
 /// Runs the program.

@@ -5,6 +5,7 @@ use crate::{Exit, Failure, input};
 use drp_client::{Builder, Client, Credentials, Trust};
 use drp_protocol::Secret;
 use std::io::{IsTerminal, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +15,9 @@ const BASE_ROOT: &str = "/var/lib/drp";
 const ENDPOINT: &str = "https://127.0.0.1:8092";
 /// The user when only a password is given (wire-protocol §6.1).
 const USER: &str = "rocketskates";
+
+/// How long one of several endpoints may take to answer.
+const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 
 /// The way to a daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,9 +47,9 @@ pub(crate) fn place(globals: &Globals) -> Place {
     }
     let named = globals.socket.is_some() || globals.base_root.is_some();
     if !named && with_credentials(globals) {
-        return Place::Url(variable("RS_ENDPOINT").unwrap_or_else(|| ENDPOINT.into()));
+        return Place::Url(from_environment().unwrap_or_else(|| ENDPOINT.into()));
     }
-    let url = variable("RS_ENDPOINT");
+    let url = from_environment();
     let path = socket(globals);
     match url {
         Some(url) if !named => Place::Url(url),
@@ -53,6 +57,24 @@ pub(crate) fn place(globals: &Globals) -> Place {
         _ if named || path.exists() => Place::Socket(path),
         _ => Place::Url(ENDPOINT.into()),
     }
+}
+
+/// `RS_ENDPOINT`, or the first of `RS_ENDPOINTS` that takes a connection; the first of all when none does, so that
+/// the failure names one.
+fn from_environment() -> Option<String> {
+    if let Some(url) = variable("RS_ENDPOINT") {
+        return Some(url);
+    }
+    let all = variable("RS_ENDPOINTS")?;
+    let urls: Vec<&str> = all.split_whitespace().collect();
+    let answers = |url: &&&str| {
+        let place =
+            url.split_once("://").map_or(**url, |(_, rest)| rest).split('/').next().unwrap_or_default();
+        let addresses = place.to_socket_addrs().or_else(|_| (place, 443).to_socket_addrs());
+        addresses.is_ok_and(|mut all| all.any(|a| TcpStream::connect_timeout(&a, CONNECT_WITHIN).is_ok()))
+    };
+    let url = if urls.len() > 1 { urls.iter().find(answers).or(urls.first()) } else { urls.first() };
+    url.map(|url| (*url).to_owned())
 }
 
 /// Somebody wants to be somebody else than the caller.

@@ -44,7 +44,7 @@ impl Exit {
         (Self::Denied, "not allowed: no credentials, wrong ones, or a claim is missing"),
         (Self::Unreachable, "the daemon cannot be reached, or its certificate is not trusted"),
         (Self::Partial, "some of several things failed"),
-        (Self::Timeout, "time ran out"),
+        (Self::Timeout, "time ran out; also an object that did not change (`show --wait`, `show --etag`)"),
         (Self::Interrupted, "interrupted from the keyboard"),
     ];
 

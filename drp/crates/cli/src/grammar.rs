@@ -295,7 +295,7 @@ fn type_command(kind: &Type) -> clap::Command {
         let Some(kind) = types::find(command.get_name()) else { return command };
         let own = nouns::find(kind.prefix);
         // A verb of the noun's own stands in the place of the shared one.
-        let shared = with_verbs(clap::Command::new("shared"), kind.params);
+        let shared = with_verbs(clap::Command::new("shared"), kind.params, kind.actions);
         let kept = shared.get_subcommands().filter(|verb| {
             !own.is_some_and(|noun| (noun.has)(verb.get_name())) && kind.shares(verb.get_name())
         });
@@ -305,8 +305,9 @@ fn type_command(kind: &Type) -> clap::Command {
     })
 }
 
-fn with_verbs(command: clap::Command, params: bool) -> clap::Command {
-    let command = ActionVerb::augment_subcommands(ObjectVerb::augment_subcommands(command));
+fn with_verbs(command: clap::Command, params: bool, actions: bool) -> clap::Command {
+    let command = ObjectVerb::augment_subcommands(command);
+    let command = if actions { ActionVerb::augment_subcommands(command) } else { command };
     if params { ParamVerb::augment_subcommands(command) } else { command }
 }
 
@@ -322,7 +323,7 @@ pub(crate) fn raw_type_command(prefix: &str) -> clap::Command {
         .subcommand_required(true)
         .disable_help_subcommand(true);
     let command = Globals::augment_args(command);
-    with_verbs(command, true)
+    with_verbs(command, true, true)
 }
 
 /// A verb and its arguments.

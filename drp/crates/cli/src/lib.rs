@@ -3,6 +3,7 @@
 
 mod commands;
 mod connect;
+pub mod examples;
 mod exit;
 mod external;
 mod failure;
@@ -29,9 +30,11 @@ use std::ffi::OsString;
 
 /// Runs one command line, whose first word is the program, and gives the exit code.
 pub fn run(words: impl IntoIterator<Item = OsString>, hooks: &dyn Hooks) -> Exit {
-    let (globals, request) = match grammar::parse(words.into_iter().collect()) {
+    let words: Vec<OsString> = words.into_iter().collect();
+    let spoken = words.clone();
+    let (globals, request) = match grammar::parse(words) {
         Ok(parsed) => parsed,
-        Err(error) => return refuse(&error),
+        Err(error) => return refuse(&error, &spoken),
     };
     let printer = globals.printer();
     if let Some(text) = globals.exposed() {
@@ -47,11 +50,19 @@ pub fn run(words: impl IntoIterator<Item = OsString>, hooks: &dyn Hooks) -> Exit
 }
 
 /// Help and version are no mistakes. A mistake is told by the parser, in its own words.
-fn refuse(error: &clap::Error) -> Exit {
+fn refuse(error: &clap::Error, words: &[OsString]) -> Exit {
     // A closed pipe is no reason to complain.
     let _ = error.print();
     match error.kind() {
-        clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion => Exit::Ok,
+        clap::error::ErrorKind::DisplayHelp => {
+            let lines = examples::for_words(words);
+            if !lines.is_empty() {
+                let text = format!("\nExamples:\n  {}", lines.join("\n  "));
+                let _ = Printer::new(None, false).text(&text);
+            }
+            Exit::Ok
+        }
+        clap::error::ErrorKind::DisplayVersion => Exit::Ok,
         _ => Exit::Usage,
     }
 }
@@ -117,7 +128,7 @@ fn raw_type(globals: &Globals, word: &str, rest: Vec<OsString>) -> Result<(), Fa
     let matches = match raw.try_get_matches_from_mut(rest) {
         Ok(matches) => matches,
         Err(error) => {
-            let exit = refuse(&error);
+            let exit = refuse(&error, &[]);
             return Err(Failure { message: String::new(), hints: Vec::new(), exit, quiet: true });
         }
     };

@@ -14,6 +14,7 @@ mod logs;
 mod machines;
 mod objects;
 pub(crate) mod plugin_providers;
+mod pools;
 mod prefs;
 mod profiles;
 mod stages;
@@ -38,6 +39,7 @@ pub(crate) const NOUNS: &[Noun] = &[
     jobs::NOUN,
     machines::NOUN,
     plugin_providers::NOUN,
+    pools::NOUN,
     profiles::NOUN,
     stages::NOUN,
     templates::NOUN,

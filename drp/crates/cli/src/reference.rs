@@ -12,13 +12,17 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
     ("DRP_CACERT", "PEM file of authorities to trust, as `--cacert`"),
     ("DRP_PIN", "PEM file of exactly the daemon's certificate, as `--pin`"),
     ("DRP_TIMEOUT", "deadline of one request in seconds, as `--timeout`"),
-    ("DRP_FORMAT", "`table`, `json` or `yaml`, as `--format`"),
+    ("DRP_FORMAT", "`table`, `text`, `json` or `yaml`, as `--format`"),
     ("DRP_SETTINGS", "settings file of the daemon, as `drp serve --settings`"),
     ("DRP_<SETTING>", "any setting of the daemon, for instance `DRP_API_PORT`; wins over the settings file"),
     ("RS_<SETTING>", "the same under the prefix that operators of Digital Rebar know; `DRP_<SETTING>` wins"),
     (
         "RS_ENDPOINT",
         "URL of a daemon, as `--endpoint`; a base root or socket that is named wins when it is there",
+    ),
+    (
+        "RS_ENDPOINTS",
+        "several of them with spaces between: the first that takes a connection; `RS_ENDPOINT` wins",
     ),
     (
         "RS_KEY",
@@ -68,7 +72,7 @@ pub fn cli() -> String {
     command.build();
     let mut page = String::from(
         "# Command line\n\nMade by `drp` itself; a test holds it. Global options stand once, at the top; every command takes them. \
-         All object types take the same verbs; they are written out for `machines`, and only what is special for the others.\n\n",
+         All object types take the same verbs; they are written out for `machines`, and only what is special for the others. A test runs all examples against a daemon.\n\n",
     );
     let _ = writeln!(page, "```text\n{}\n```\n", plain(&command.render_long_help()));
     let types: Vec<&str> = crate::types::TYPES.iter().map(|t| t.prefix).collect();
@@ -82,25 +86,38 @@ pub fn cli() -> String {
                 .unwrap_or_default();
             let verbs: Vec<String> = top.get_subcommands().map(|c| format!("`{}`", c.get_name())).collect();
             let _ = writeln!(page, "Verbs: {}\n", verbs.join(" "));
-            for verb in top.get_subcommands().filter(|c| !machines.contains(&c.get_name())) {
-                section(&mut page, &format!("drp {name}"), verb);
+            for verb in top.get_subcommands().filter(|c| {
+                !machines.contains(&c.get_name())
+                    || crate::nouns::find(name).is_some_and(|noun| (noun.has)(c.get_name()))
+            }) {
+                section(&mut page, &format!("drp {name}"), verb, &command);
             }
             continue;
         }
         arguments(&mut page, top);
+        examples(&mut page, name, &command);
         for verb in top.get_subcommands().filter(|c| c.get_name() != "help") {
-            section(&mut page, &format!("drp {name}"), verb);
+            section(&mut page, &format!("drp {name}"), verb, &command);
         }
     }
     page
 }
 
-fn section(page: &mut String, before: &str, command: &clap::Command) {
+fn section(page: &mut String, before: &str, command: &clap::Command, grammar: &clap::Command) {
     let name = format!("{before} {}", command.get_name());
     let _ = writeln!(page, "### {name}\n\n{}\n", about(command));
     arguments(page, command);
+    examples(page, name.trim_start_matches("drp "), grammar);
     for inner in command.get_subcommands() {
-        section(page, &name, inner);
+        section(page, &name, inner, grammar);
+    }
+}
+
+/// What is run against a daemon by a test, and so works.
+fn examples(page: &mut String, command: &str, grammar: &clap::Command) {
+    let lines = crate::examples::of(command, grammar);
+    if !lines.is_empty() {
+        let _ = writeln!(page, "```sh\n{}\n```\n", lines.join("\n"));
     }
 }
 

@@ -11,6 +11,8 @@ pub(crate) struct Type {
     pub(crate) name: &'static str,
     /// It has params.
     pub(crate) params: bool,
+    /// Plugins can offer actions on it.
+    pub(crate) actions: bool,
     /// Title and JSON Pointer of the columns of its table.
     pub(crate) columns: &'static [(&'static str, &'static str)],
     /// The only shared verbs it has, when it does not have them all.
@@ -31,7 +33,7 @@ const ID: &[(&str, &str)] =
     &[("Id", "/Id"), ("Available", "/Available"), ("Bundle", "/Bundle"), ("Description", "/Description")];
 
 const fn named(prefix: &'static str, one: &'static str) -> Type {
-    Type { prefix, one, name: "Name", params: false, columns: NAMED, only: &[] }
+    Type { prefix, one, name: "Name", params: false, actions: true, columns: NAMED, only: &[] }
 }
 
 const fn with_id(prefix: &'static str, one: &'static str) -> Type {
@@ -62,6 +64,7 @@ pub(crate) const TYPES: &[Type] = &[
             ("Bundle", "/Bundle"),
             ("Description", "/Description"),
         ],
+        actions: false,
         ..named("params", "param definition")
     },
     Type { params: true, ..named("profiles", "profile") },
@@ -148,8 +151,8 @@ pub(crate) const TYPES: &[Type] = &[
     named("contexts", "context"),
     with_id("pools", "pool"),
     Type { params: true, ..with_id("endpoints", "endpoint") },
-    with_id("version_sets", "version set"),
-    with_id("catalog_items", "catalog item"),
+    Type { actions: false, ..with_id("version_sets", "version set") },
+    Type { actions: false, ..with_id("catalog_items", "catalog item") },
     Type {
         columns: &[
             ("Name", "/meta/Name"),
