@@ -63,6 +63,7 @@ async fn upload(mut call: Call, name: &str) -> Answer {
     }
     let app = Arc::clone(&call.app);
     let Some(_alone) = Uploading::begin(&app, name) else {
+        drain(data).await;
         return Err(conflict(
             "POST",
             MODEL,
