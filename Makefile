@@ -6,7 +6,7 @@ CARGO ?= cargo
 help:
 	@echo 'make demo   build, start the daemon with a simulated BMC, power a machine on, boot PXE, cycle, stop'
 	@echo 'make test   install what the tests need, build everything, run all tests'
-	@echo 'make soak   a thousand kills of the daemon and of the store under load (promises P1, P2)'
+	@echo 'make soak   a thousand kills of the daemon and of the store under load (promises P1, P2), half an hour of schemathesis'
 	@echo 'make bench  release build, print the promises with their floors (ARGS="--only 1 --quick")'
 	@echo 'make lint   formatting and clippy, as CI runs them'
 
@@ -28,6 +28,7 @@ setup:
 soak: build
 	DRP_KILLS=1000 $(CARGO) test -p drp-tests --test crash
 	DRP_STORE_KILLS=1000 $(CARGO) test -p drp-store --test it kill
+	DRP_SCHEMATHESIS_SECONDS=1800 $(CARGO) test -p drp-tests --test openapi schemathesis
 
 # Plugins are built on their own so that their figures are those of what an author ships.
 bench: setup

@@ -8,6 +8,7 @@ mod ipmi_sim;
 mod process;
 mod pyghmi;
 mod python;
+mod schemathesis;
 mod sushy;
 mod tool;
 
@@ -15,6 +16,7 @@ pub use ipmi_sim::IpmiSim;
 pub use process::{find_program, free_tcp_port, free_udp_port, skipped, wait_until};
 pub use pyghmi::PyghmiBmc;
 pub use python::SecretsPeer;
+pub use schemathesis::Schemathesis;
 pub use sushy::{Access, SYSTEMS, Sushy};
 pub use tool::{Answer, Ipmipower, Ipmitool};
 
