@@ -126,9 +126,27 @@ impl Objects {
                 self.check_powers(who, prefix, row.as_deref(), &exact)?;
             }
         }
+        let gone = self.roles_of_layer(&bundle.meta.name);
+        let mut swap: Swap<'_> = gone.iter().map(|key| (("roles", key.as_str()), None)).collect();
         let roles = bundle.sections.get("roles").into_iter().flatten();
-        let swap: Swap<'_> = roles.map(|(key, object)| (("roles", key.as_str()), Some(object))).collect();
+        swap.extend(roles.map(|(key, object)| (("roles", key.as_str()), Some(object))));
         self.check_heirs("contents", &bundle.meta.name, "POST", &swap)
+    }
+
+    /// Refuses to let a layer go whose roles are all that lets somebody do everything.
+    ///
+    /// # Errors
+    /// 409.
+    pub fn check_layer_gone(&self, name: &str) -> Result<()> {
+        let gone = self.roles_of_layer(name);
+        let swap: Swap<'_> = gone.iter().map(|key| (("roles", key.as_str()), None)).collect();
+        self.check_heirs("contents", name, "DELETE", &swap)
+    }
+
+    fn roles_of_layer(&self, name: &str) -> Vec<String> {
+        let rows = self.inner.state.table("roles").map(|table| table.snapshot()).unwrap_or_default();
+        let here = rows.iter().filter(|row| row.layer.as_deref() == Some(name));
+        here.map(|row| row.key.to_string()).collect()
     }
 
     /// Refuses a write of a user, role or tenant after which nobody could do everything. `new` is none when the object

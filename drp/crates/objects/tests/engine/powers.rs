@@ -169,6 +169,18 @@ async fn the_last_one_who_may_do_everything_stays() {
     refused(objects.patch(&me(), "roles", "all", &less).await, 409, "PATCH", last);
     let weak = json!({"meta": {"Name": "c1"}, "sections": {"roles": {"all": {"Claims": []}}}});
     refused(objects.check_bundle(&me(), &serde_json::from_value(weak).unwrap()), 409, "POST", last);
+    // A role that comes with content goes with it.
+    let layer = json!({"meta": {"Name": "c2"}, "sections": {"roles": {"lent": {"Claims": [
+        {"scope": "*", "action": "*", "specific": "*"}]}}}});
+    let layer: drp_protocol::Bundle = serde_json::from_value(layer).unwrap();
+    objects.put_layer(layer, drp_objects::LayerKind::Dynamic, false).await.unwrap();
+    let lent = patch(json!([{"op": "replace", "path": "/Roles", "value": ["lent"]}]));
+    objects.patch(&me(), "users", "boss", &lent).await.unwrap();
+    refused(objects.check_layer_gone("c2"), 409, "DELETE", last);
+    let empty = json!({"meta": {"Name": "c2"}, "sections": {}});
+    refused(objects.check_bundle(&me(), &serde_json::from_value(empty).unwrap()), 409, "POST", last);
+    objects.patch(&me(), "users", "boss", &swap).await.unwrap();
+    objects.check_layer_gone("c2").unwrap();
     // With an heir all of it is possible.
     objects.create(&me(), "users", json!({"Name": "heir", "Roles": ["superuser"]})).await.unwrap();
     objects.patch(&me(), "roles", "all", &less).await.unwrap();

@@ -5,7 +5,7 @@ use super::call::Call;
 use super::query::{Query, segments};
 use super::reply::{Answer, Failure, Reply, no_route};
 use crate::app::App;
-use crate::audit::Story;
+use crate::audit::{Entry, Story, place};
 use crate::listen::{LocalAddr, Peer};
 use crate::routes;
 use axum::Router;
@@ -169,6 +169,16 @@ async fn answer(
     let (who, pass) = match local {
         Some(peer) if peer.is_operator() => (Principal::full(format!("local:{}", peer.name())), Pass::Local),
         Some(peer) => {
+            app.audit.record_rarely(Entry {
+                who: format!("local:{}", peer.name()),
+                from: place(None),
+                request: id.to_string(),
+                action: "login".to_owned(),
+                outcome: "refused".to_owned(),
+                status: 403,
+                detail: "not the operator".to_owned(),
+                ..Entry::default()
+            });
             let text = format!(
                 "user {} may not use the local socket: only the daemon's own user and root may; use the API with a password",
                 peer.name()

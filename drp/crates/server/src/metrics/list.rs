@@ -28,7 +28,7 @@ metrics! {
     REQUESTS "drp_http_requests_total" counter "route (templates of the OpenAPI document), method (8), status (5 classes)" "Requests answered";
     REQUEST_TIMES "drp_http_request_duration_seconds" histogram "route (templates of the OpenAPI document)" "How long requests took, from the head to the head of the answer";
     IN_FLIGHT "drp_http_requests_in_flight" gauge "" "Requests being served";
-    REFUSED "drp_logins_refused_total" counter "reason (none, password, token, limit)" "Requests that were not let in";
+    REFUSED "drp_logins_refused_total" counter "reason (none, password, token, limit, plugin)" "Requests that were not let in";
     SOCKETS "drp_event_sockets" gauge "" "WebSockets that are open";
     EVENTS "drp_events_published_total" counter "" "Events published";
     SUBSCRIBERS "drp_event_subscribers" gauge "" "Whoever follows events: sockets, streams, plugins, the daemon itself";

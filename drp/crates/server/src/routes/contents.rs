@@ -59,6 +59,7 @@ pub(super) async fn route(mut call: Call, path: &[&str]) -> Answer {
         }
         ([name], &Method::DELETE) => {
             call.claim("contents", "delete", name)?;
+            objects.check_layer_gone(name)?;
             let summary = objects.remove_content(name).await?;
             announce(&call, "delete", &summary);
             Ok(Reply::none())
