@@ -19,22 +19,23 @@ async fn info_is_honest_and_complete() {
     );
     // Clients and plugins behave by these: each has a test that shows it, named beside it.
     let features = json!([
-        "api-v3",                         // this whole test program
-        "sane-exit-codes",                // drp-tests cli: exit codes
-        "common-blob-size",               // files: uploads answer Path and Size
-        "profileless-machine",            // params: a machine has Params of its own
-        "threaded-log-levels",            // lamp: a_traced_request_can_be_followed_into_the_plugin
-        "plugin-v2",                      // lamp, actions
-        "plugin-v2-safe-config",          // lamp: secrets_reach_the_plugin_and_nobody_else
-        "http-range-header",              // files: ranges
-        "roles",                          // auth: claims_are_checked
-        "tenants",                        // wire: tenants.yaml
-        "secure-params",                  // params, lamp
-        "separate-meta-api",              // objects: meta_is_patched_on_its_own
-        "slim-objects",                   // objects: lists_filter_sort_and_count
-        "secure-param-upgrade",           // params: plain values of secure params are sealed
-        "bundle-objects",                 // content_layers_come_and_go: Bundle names the layer
-        "secure-params-in-content-packs", // drp-objects engine: layers
+        "api-v3",                                // this whole test program
+        "sane-exit-codes",                       // drp-tests cli: exit codes
+        "common-blob-size",                      // files: uploads answer Path and Size
+        "profileless-machine",                   // params: a machine has Params of its own
+        "threaded-log-levels",                   // lamp: a_traced_request_can_be_followed_into_the_plugin
+        "plugin-v2",                             // lamp, actions
+        "plugin-v2-safe-config",                 // lamp: secrets_reach_the_plugin_and_nobody_else
+        "http-range-header",                     // files: ranges
+        "roles",                                 // auth: claims_are_checked
+        "tenants",                               // wire: tenants.yaml
+        "secure-params",                         // params, lamp
+        "separate-meta-api",                     // objects: meta_is_patched_on_its_own
+        "slim-objects",                          // objects: lists_filter_sort_and_count
+        "secure-param-upgrade",                  // params: plain values of secure params are sealed
+        "bundle-objects",                        // content_layers_come_and_go: Bundle names the layer
+        "secure-params-in-content-packs",        // drp-objects engine: layers
+        "content-prerequisite-version-checking", // wire: contents.yaml
     ]);
     assert_eq!(info["features"], features);
     assert_eq!(info["scopes"]["machines"]["getSecure"], json!({}));
