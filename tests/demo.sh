@@ -40,7 +40,7 @@ echo "listening on 127.0.0.1:$port"
 say '2. The daemon, on its embedded store'
 mkdir "$base/plugins"
 cp "$bin/ipmi" "$base/plugins/"
-"$bin/drp" serve --base-root "$base" --api-port 0 --static-port 0 --static-ip 127.0.0.1 > "$base/daemon.log" 2>&1 &
+"$bin/drp" serve --base-root "$base" --api-port 0 --static-port 0 --secure-static-port 0 --static-ip 127.0.0.1 > "$base/daemon.log" 2>&1 &
 daemon=$!
 pids+=("$daemon")
 wait_for 20 "$bin/drp" --base-root "$base" status

@@ -115,7 +115,12 @@ impl Builder {
         }
         let mut command = Command::new(binary("drp"));
         command.arg("serve").arg("--base-root").arg(&base);
-        for (flag, value) in [("--api-port", "0"), ("--static-port", "0"), ("--bind", "127.0.0.1")] {
+        for (flag, value) in [
+            ("--api-port", "0"),
+            ("--static-port", "0"),
+            ("--secure-static-port", "0"),
+            ("--bind", "127.0.0.1"),
+        ] {
             if !self.args.iter().any(|arg| arg == flag || arg.starts_with(&format!("{flag}="))) {
                 command.args([flag, value]);
             }

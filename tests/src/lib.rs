@@ -4,3 +4,4 @@
 pub mod daemon;
 pub mod events;
 pub mod peers;
+pub mod stream;

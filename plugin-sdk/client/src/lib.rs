@@ -33,6 +33,7 @@ mod providers;
 mod query;
 #[cfg(feature = "seal")]
 mod seal;
+mod stream;
 mod system;
 mod tls;
 mod transport;
@@ -53,6 +54,7 @@ pub use providers::Download;
 pub use query::Query;
 #[cfg(feature = "seal")]
 pub use seal::seal;
+pub use stream::{Resumable, ResumableEvents};
 pub use tls::Trust;
 pub use transport::Client;
 pub use users::TokenQuery;

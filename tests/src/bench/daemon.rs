@@ -1,14 +1,17 @@
 //! A real `drp serve` of this build, on free ports.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use http::{Method, header};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_tungstenite::WebSocketStream;
 
 use super::http::{Kept, trust};
 use super::{Bench, Result};
@@ -21,6 +24,7 @@ const STOPPED_WITHIN: Duration = Duration::from_secs(30);
 pub(crate) struct Daemon {
     child: Child,
     address: String,
+    socket: PathBuf,
     tls: TlsConnector,
     /// From spawning it until it said that it is ready.
     pub(crate) ready_after: Duration,
@@ -31,7 +35,8 @@ impl Daemon {
     pub(crate) fn start(bench: &Bench, base: &Path) -> Result<Daemon> {
         let log = std::fs::File::create(base.join("bench.log"))?;
         let mut command = Command::new(bench.binary("drp")?);
-        command.args(["serve", "--api-port", "0", "--static-port", "0", "--bind", "127.0.0.1"]);
+        command.args(["serve", "--api-port", "0", "--static-port", "0", "--secure-static-port", "0"]);
+        command.args(["--bind", "127.0.0.1"]);
         command.args(["--well-known-password", "--base-root"]).arg(base);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let begin = Instant::now();
@@ -63,11 +68,21 @@ impl Daemon {
             .ok_or_else(|| format!("no address in {ready:?}"))?
             .to_owned();
         let tls = trust(&std::fs::read(base.join("tls/server.crt"))?)?;
-        Ok(Daemon { child, address, tls, ready_after })
+        Ok(Daemon { child, address, socket: base.join("drp.sock"), tls, ready_after })
     }
 
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// A new connection over the local socket.
+    pub(crate) async fn local(&self) -> Result<Kept> {
+        Kept::unix(&self.socket).await
+    }
+
+    /// A new event socket.
+    pub(crate) async fn socket(&self) -> Result<WebSocketStream<TlsStream<TcpStream>>> {
+        super::socket::connect(&self.address, &self.tls, "/api/v3/ws", Some(&basic())).await
     }
 
     /// `https://127.0.0.1:<port>`.
@@ -77,11 +92,8 @@ impl Daemon {
 
     /// A token of the well-known account.
     pub(crate) async fn token(&self) -> Result<String> {
-        let basic = {
-            use base64::Engine;
-            format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(ACCOUNT))
-        };
-        let mut asking = Kept::tls(&self.address, &self.tls).await?.header(header::AUTHORIZATION, &basic)?;
+        let mut asking =
+            Kept::tls(&self.address, &self.tls).await?.header(header::AUTHORIZATION, &basic())?;
         let answer = asking
             .call(Method::GET, "/api/v3/users/rocketskates/token?ttl=3600", bytes::Bytes::new())
             .await?;
@@ -95,6 +107,11 @@ impl Daemon {
         let kept = Kept::tls(&self.address, &self.tls).await?;
         kept.header(header::AUTHORIZATION, &format!("Bearer {token}"))
     }
+}
+
+fn basic() -> String {
+    use base64::Engine;
+    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(ACCOUNT))
 }
 
 impl Drop for Daemon {

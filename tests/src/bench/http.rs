@@ -12,7 +12,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
 use super::{Error, Result};
@@ -38,6 +38,11 @@ impl Kept {
         stream.set_nodelay(true)?;
         let name = ServerName::try_from("localhost")?;
         Kept::over(tls.connect(name, stream).await?, address).await
+    }
+
+    /// Over a UNIX socket.
+    pub(crate) async fn unix(path: &Path) -> Result<Kept> {
+        Kept::over(UnixStream::connect(path).await?, "localhost").await
     }
 
     async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, host: &str) -> Result<Kept> {

@@ -5,6 +5,7 @@ mod action;
 mod command_line;
 mod daemon;
 mod durable_writes;
+mod events;
 mod figure;
 mod fleet;
 mod floors;
@@ -18,6 +19,7 @@ mod plugin_size;
 mod plugin_start;
 mod power_status;
 mod samples;
+mod socket;
 mod start;
 
 use std::future::Future;
@@ -105,6 +107,7 @@ const PROMISES: &[Promise] = &[
     (6, "idle SDK plugin (without TLS)", |b| Box::pin(plugin_size::run(b))),
     (7, "list 10,000 machines slim; get one", |b| Box::pin(lists::run(b))),
     (8, "durable writes: acknowledged survives kill -9 and power loss", |b| Box::pin(durable_writes::run(b))),
+    (9, "events: 100 followers, 10,000 deliveries a second", |b| Box::pin(events::run(b))),
     (12, "one power status against one BMC simulator", |b| Box::pin(power_status::run(b))),
     (13, "`drp machines list` as a process of its own", |b| Box::pin(command_line::run(b))),
 ];

@@ -51,7 +51,8 @@ impl Drop for Peer {
     }
 }
 
-/// What the peer process does: `pingpong SOCKET`, `http SOCKET`, `https CERTIFICATE`, `reply`.
+/// What the peer process does: `pingpong SOCKET`, `http SOCKET`, `https CERTIFICATE`,
+/// `frames CERTIFICATE`, `reply`.
 pub(crate) fn serve(kind: &str, arguments: &[String]) -> Result<()> {
     if kind == "reply" {
         return say("ready");
@@ -66,6 +67,10 @@ pub(crate) fn serve(kind: &str, arguments: &[String]) -> Result<()> {
         "pingpong" => pingpong(Path::new(path)),
         "http" => http(Path::new(path)),
         "https" => https(Path::new(path)),
+        "frames" => {
+            let _ = rustls::crypto::ring::default_provider().install_default();
+            runtime()?.block_on(super::socket::frames(Path::new(path), say))
+        }
         _ => Err(format!("{kind} is no kind of peer").into()),
     }
 }

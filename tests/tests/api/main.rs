@@ -7,6 +7,7 @@ mod auth;
 mod bad_input;
 mod conventions;
 mod files;
+mod guide;
 mod lamp;
 mod life;
 mod local_socket;
@@ -16,6 +17,7 @@ mod params;
 mod providers;
 mod security_guide;
 mod socket;
+mod stream;
 mod system;
 
 use drp_tests::daemon::{Answer, Daemon};

@@ -28,6 +28,7 @@
 
 mod actions;
 mod auth;
+mod bus;
 mod checks;
 mod claims;
 mod codec;
@@ -37,6 +38,7 @@ mod events;
 mod fault;
 mod fields;
 mod filter;
+mod follower;
 mod index;
 mod judge;
 mod kept;
@@ -75,8 +77,10 @@ mod write;
 
 pub use actions::Candidate;
 pub use auth::{Denied, TokenRequest};
+pub use bus::{EventBus, EventCounts};
 pub use claims::{Claims, Principal, scopes};
-pub use events::{Delivery, EventBus, EventCounts, Occurrence, Subscription};
+pub use events::Occurrence;
+pub use follower::{Delivery, Subscription};
 pub use kind::{Fetched, Kind};
 pub use layers::LayerKind;
 pub use list::Listing;
@@ -85,7 +89,7 @@ pub use objects::Objects;
 pub use options::{FirstUser, Options};
 pub use params::ParamsQuery;
 pub use patch::Patch;
-pub use pattern::{Pattern, PatternSet};
+pub use pattern::{Interest, Pattern, PatternSet};
 pub use query::ListQuery;
 pub use said::json_error;
 pub use ttl::parse_ttl;

@@ -114,13 +114,14 @@ impl Objects {
 #[cfg(test)]
 mod tests {
     use super::LogBuffer;
+    use crate::bus::Bounds;
     use crate::{Delivery, EventBus};
     use drp_protocol::{Level, Line};
     use std::sync::Arc;
 
     #[tokio::test]
     async fn the_ring_keeps_the_last_lines_and_publishes_them() {
-        let bus = Arc::new(EventBus::new(16));
+        let bus = Arc::new(EventBus::new(Bounds { queue: 16, history: 0, history_bytes: 0 }));
         let logs = LogBuffer::new(3, Arc::clone(&bus));
         let mut reader = bus.subscribe();
         for i in 0..5 {
@@ -142,7 +143,8 @@ mod tests {
 
     #[test]
     fn a_giant_line_is_cut() {
-        let logs = LogBuffer::new(3, Arc::new(EventBus::new(1)));
+        let logs =
+            LogBuffer::new(3, Arc::new(EventBus::new(Bounds { queue: 1, history: 0, history_bytes: 0 })));
         logs.add(Line { message: "ü".repeat(1 << 20), ..Line::default() });
         assert!(logs.lines()[0].message.len() < (64 << 10) + 20);
     }

@@ -1,5 +1,6 @@
 //! Opening: everything from the store into memory, and what must always be there (wire-protocol §2.5, §3.2).
 
+use crate::bus::Bounds;
 use crate::{
     EventBus, LayerKind, LogBuffer, Objects, Options, Principal, Result,
     fault::Fault,
@@ -58,7 +59,11 @@ impl Objects {
     /// # Errors
     /// 500 when the store cannot be read or written.
     pub async fn open(store: Arc<dyn Store>, options: Options) -> Result<Self> {
-        let events = Arc::new(EventBus::new(options.event_capacity));
+        let events = Arc::new(EventBus::new(Bounds {
+            queue: options.event_capacity,
+            history: options.event_history,
+            history_bytes: options.event_history_bytes,
+        }));
         let state = Arc::new(State::new(Arc::clone(&events)));
         let (reading, into) = (Arc::clone(&store), Arc::clone(&state));
         let kept = tokio::task::spawn_blocking(move || read_all(&*reading, &into))

@@ -16,6 +16,10 @@ pub struct FirstUser {
 pub struct Options {
     /// How many events a slow subscriber may fall behind before it loses the oldest.
     pub event_capacity: usize,
+    /// How many events are kept for those who come back, at most [`Options::event_history_bytes`] of them.
+    pub event_history: usize,
+    /// How many bytes of events are kept for those who come back.
+    pub event_history_bytes: usize,
     /// How many log lines are kept.
     pub log_lines: usize,
     /// Largest JSON text of one object, in bytes.
@@ -30,6 +34,8 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             event_capacity: 8192,
+            event_history: 10_000,
+            event_history_bytes: 16 << 20,
             log_lines: 1000,
             max_object_bytes: 16 << 20,
             features: Vec::new(),

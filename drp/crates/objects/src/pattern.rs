@@ -2,9 +2,13 @@
 
 use crate::{Occurrence, Result};
 use drp_protocol::Error;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Most patterns of one connection.
 const MAX_PATTERNS: usize = 1000;
+/// Sets up to this size are matched by the publisher; it has no time for larger ones.
+const QUICK: usize = 16;
 
 /// One part of a pattern: anything, or one of some values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +71,13 @@ impl Pattern {
         Some(Self { parts: [parts.next()?, parts.next()?, parts.next()?] })
     }
 
+    /// The pattern of one type, any action, and one key or any.
+    #[must_use]
+    pub fn of(kind: &str, key: Option<&str>) -> Self {
+        let one = |text: &str| Part::OneOf(vec![text.to_owned()]);
+        Self { parts: [one(kind), Part::Any, key.map_or(Part::Any, one)] }
+    }
+
     /// Whether an event of that type, action and key is meant.
     #[must_use]
     pub fn matches(&self, kind: &str, action: &str, key: &str) -> bool {
@@ -99,9 +110,26 @@ impl PatternSet {
         Ok(())
     }
 
+    /// Adds a pattern of the daemon's own, which nobody can deregister.
+    pub fn watch(&mut self, pattern: Pattern) {
+        self.patterns.push((String::new(), Some(pattern)));
+    }
+
     /// Removes the identical text.
     pub fn deregister(&mut self, text: &str) {
-        self.patterns.retain(|(known, _)| known != text);
+        self.patterns.retain(|(known, _)| known != text || known.is_empty());
+    }
+
+    fn kinds(&self) -> Kinds {
+        let mut kinds = BTreeSet::new();
+        for (_, pattern) in &self.patterns {
+            match pattern.as_ref().map(|pattern| &pattern.parts[0]) {
+                Some(Part::Any) => return Kinds::All,
+                Some(Part::OneOf(values)) => kinds.extend(values.iter().cloned()),
+                None => {}
+            }
+        }
+        Kinds::Some(kinds)
     }
 
     /// Whether any pattern matches.
@@ -109,6 +137,53 @@ impl PatternSet {
     pub fn matches(&self, occurrence: &Occurrence) -> bool {
         let (kind, action, key) = (occurrence.kind(), occurrence.action(), occurrence.key());
         self.patterns.iter().any(|(_, p)| p.as_ref().is_some_and(|p| p.matches(kind, action, key)))
+    }
+}
+
+/// The types of events that a filter may let through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kinds {
+    All,
+    Some(BTreeSet<String>),
+}
+
+/// What a follower of events wants.
+#[derive(Debug, Clone, Default)]
+pub enum Interest {
+    /// All events.
+    #[default]
+    Everything,
+    /// What one of the patterns matches. Of a large set the follower may be given more than that: it has to match
+    /// again.
+    Patterns(Arc<PatternSet>),
+}
+
+impl From<PatternSet> for Interest {
+    fn from(patterns: PatternSet) -> Self {
+        Self::Patterns(Arc::new(patterns))
+    }
+}
+
+impl From<Pattern> for Interest {
+    fn from(pattern: Pattern) -> Self {
+        PatternSet { patterns: vec![(String::new(), Some(pattern))] }.into()
+    }
+}
+
+impl Interest {
+    pub(crate) fn kinds(&self) -> Kinds {
+        match self {
+            Self::Everything => Kinds::All,
+            Self::Patterns(patterns) => patterns.kinds(),
+        }
+    }
+
+    /// False when the event is certainly not wanted.
+    pub(crate) fn may_want(&self, occurrence: &Occurrence) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Patterns(set) => set.patterns.len() > QUICK || set.matches(occurrence),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::life::Life;
 use crate::logins::Logins;
 use crate::metrics::Metrics;
 use crate::providers::Providers;
+use crate::sums::Sums;
 use crate::ws::Sockets;
 use drp_host::Host;
 use drp_objects::{ListQuery, Objects, Principal};
@@ -28,6 +29,7 @@ pub(crate) struct App {
     pub(crate) logins: Logins,
     pub(crate) audit: Arc<Audit>,
     pub(crate) sockets: Sockets,
+    pub(crate) sums: Sums,
     pub(crate) life: Life,
     pub(crate) metrics: Metrics,
     pub(crate) place: Place,
@@ -44,6 +46,8 @@ pub(crate) struct Place {
     pub(crate) api: SocketAddr,
     /// Where the file server really listens.
     pub(crate) files: SocketAddr,
+    /// Where the HTTPS file server really listens.
+    pub(crate) secure_files: SocketAddr,
     /// Id of this endpoint.
     pub(crate) id: String,
     /// The API's certificate chain as PEM.

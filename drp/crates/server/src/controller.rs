@@ -3,20 +3,43 @@
 
 use crate::app::App;
 use crate::logging;
+use crate::ws::gap_event;
 use drp_host::Host;
-use drp_objects::{Delivery, ListQuery, Occurrence, Principal, Subscription};
+use drp_objects::{Delivery, Interest, ListQuery, Occurrence, Pattern, PatternSet, Principal, Subscription};
 use drp_protocol::{Event, Plugin};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// What the controller hears: everything when a provider wants everything, else what it acts on itself.
+pub(crate) fn wanted(app: &App) -> Interest {
+    if app.providers.any_has_publish() {
+        return Interest::Everything;
+    }
+    let mut patterns = PatternSet::default();
+    for (kind, key) in [
+        ("plugins", None),
+        ("preferences", None),
+        ("plugin_providers", None),
+        ("contents", Some("rackn-license")),
+    ] {
+        patterns.watch(Pattern::of(kind, key));
+    }
+    patterns.into()
+}
+
 /// Follows the events until the engine is gone.
 pub(crate) async fn follow(app: Arc<App>, host: Arc<Host>, mut events: Subscription) {
     while let Some(delivery) = events.next().await {
+        if matches!(&delivery, Delivery::Event(event) if event.kind() == "plugin_providers") {
+            events.set_interest(wanted(&app));
+        }
         match delivery {
             Delivery::Event(occurrence) => heed(&app, &host, &occurrence),
             Delivery::Gap { from, to } => {
                 tracing::warn!(from, to, "the plugin controller lost events and looks at all plugins again");
+                events.set_interest(wanted(&app));
+                host.publish(&Arc::new(gap_event(from, to)));
                 load(&app, &host);
                 logging::heed(&app.place.settings, &app.objects.prefs(false));
             }

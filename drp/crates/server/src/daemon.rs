@@ -40,6 +40,7 @@ const REQUESTS: Duration = Duration::from_secs(3);
 struct Bound {
     api: TcpListener,
     files: TcpListener,
+    secure_files: TcpListener,
     local: LocalSocket,
     metrics: Option<TcpListener>,
 }
@@ -58,6 +59,12 @@ pub(crate) async fn run(settings: Settings) -> Result<(), ServeError> {
     let bound = Bound {
         api: bind("the API", "api-port", settings.bind, settings.api_port)?,
         files: bind("the file server", "static-port", settings.bind, settings.static_port)?,
+        secure_files: bind(
+            "the HTTPS file server",
+            "secure-static-port",
+            settings.bind,
+            settings.secure_static_port,
+        )?,
         local: bind_local(&settings.socket)?,
         metrics: match settings.metrics {
             Some(at) => Some(bind("the metrics", "metrics", at.ip(), at.port())?),
@@ -68,6 +75,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), ServeError> {
         listener.local_addr().map_err(|error| ServeError::System { what: "address of a listener", error })
     };
     let (api, files) = (address(&bound.api)?, address(&bound.files)?);
+    let secure_files = address(&bound.secure_files)?;
 
     let store = open_store(&settings).await?;
     let admin = admin(&settings, store.revision() == 0)?;
@@ -76,6 +84,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), ServeError> {
         first_user: first.clone(),
         event_capacity: settings.event_queue,
         features: crate::routes::FEATURES.iter().map(|name| (*name).to_owned()).collect(),
+        event_history: settings.event_history,
         ..Options::default()
     };
     let objects =
@@ -101,9 +110,10 @@ pub(crate) async fn run(settings: Settings) -> Result<(), ServeError> {
         logins,
         audit,
         sockets: Sockets::default(),
+        sums: crate::sums::Sums::default(),
         life: Life::default(),
         metrics: Metrics::default(),
-        place: Place { settings, api, files, id, certificate: certificate.pem, started },
+        place: Place { settings, api, files, secure_files, id, certificate: certificate.pem, started },
         uploading: std::sync::Mutex::default(),
         content_problems,
     });
@@ -114,7 +124,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), ServeError> {
     let follower = tokio::spawn(controller::follow(
         Arc::clone(&app),
         Arc::clone(&host),
-        app.objects.events().subscribe(),
+        app.objects.events().subscribe_to(controller::wanted(&app)),
     ));
 
     let servers = Servers::start(&app, bound, certificate.config)?;
@@ -158,7 +168,7 @@ async fn bring_up(app: &Arc<App>, host: &Arc<Host>) {
     });
     let place = &app.place;
     let ip = |address: SocketAddr| if address.ip().is_unspecified() { loopback(address) } else { address };
-    tracing::info!(api = %place.api, files = %place.files, took = ?place.started.elapsed(), "ready");
+    tracing::info!(api = %place.api, files = %place.files, secure_files = %place.secure_files, took = ?place.started.elapsed(), "ready");
     say(&format!(
         "drp ready api https://{} files http://{} socket {}",
         ip(place.api),
@@ -257,7 +267,7 @@ impl Servers {
         let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(tls)).acceptor(NoDelayAcceptor::new());
         let mut api = axum_server::from_tcp(bound.api)
             .map_err(system)?
-            .acceptor(WithLocalAddr::new(acceptor))
+            .acceptor(WithLocalAddr::new(acceptor.clone()))
             .handle(tcp[0].clone());
         bounded(api.http_builder());
         let router = static_files::router(Arc::clone(app)).into_make_service();
@@ -266,6 +276,12 @@ impl Servers {
             .acceptor(WithLocalAddr::new(NoDelayAcceptor::new()))
             .handle(tcp[1].clone());
         bounded(files.http_builder());
+        let secure_router = static_files::router(Arc::clone(app)).into_make_service();
+        let mut secure_files = axum_server::from_tcp(bound.secure_files)
+            .map_err(system)?
+            .acceptor(WithLocalAddr::new(acceptor))
+            .handle(tcp[2].clone());
+        bounded(secure_files.http_builder());
         let local = local(crate::http::local_api(Arc::clone(app)), bound.local, stop.subscribe());
         let ended = |what: &'static str, result: io::Result<()>| {
             if let Err(error) = result {
@@ -275,6 +291,9 @@ impl Servers {
         let mut tasks = vec![
             tokio::spawn(async move { ended("the API", api.serve(service).await) }),
             tokio::spawn(async move { ended("the file server", files.serve(router).await) }),
+            tokio::spawn(async move {
+                ended("the HTTPS file server", secure_files.serve(secure_router).await);
+            }),
             tokio::spawn(async move { ended("the local socket", local.await) }),
         ];
         if let Some(listener) = bound.metrics {

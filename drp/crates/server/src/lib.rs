@@ -10,6 +10,7 @@ mod content_files;
 mod controller;
 mod daemon;
 mod error;
+mod explode;
 mod http;
 mod life;
 mod limits;
@@ -23,6 +24,7 @@ mod restore;
 mod routes;
 mod settings;
 mod static_files;
+mod sums;
 mod ws;
 
 pub use error::ServeError;

@@ -15,10 +15,14 @@ use std::path::{Path, PathBuf};
 pub const API_PORT: u16 = 8092;
 /// TCP port of the HTTP file server (wire-protocol §3.1).
 pub const STATIC_PORT: u16 = 8091;
+/// TCP port of the HTTPS file server (wire-protocol §3.1).
+pub(crate) const SECURE_STATIC_PORT: u16 = 8090;
 /// Events a slow listener may fall behind when nothing else is said.
 pub const EVENT_QUEUE: usize = 8192;
 /// Megabytes of audit log when nothing else is said.
 pub const AUDIT_SIZE: u64 = 64;
+/// Events kept for listeners that come back when nothing else is said.
+pub(crate) const EVENT_HISTORY: usize = 10_000;
 /// Where everything lives when nothing else is said.
 pub const BASE_ROOT: &str = "/var/lib/drp";
 /// The settings file that is read when none is named; it may be absent.
@@ -39,6 +43,7 @@ pub const KEYS: &[Key] = &[
     Key { name: "bind", help: "IP address the API and the file server listen on" },
     Key { name: "api-port", help: "TCP port of the HTTPS API; 0 takes a free one" },
     Key { name: "static-port", help: "TCP port of the HTTP file server; 0 takes a free one" },
+    Key { name: "secure-static-port", help: "TCP port of the HTTPS file server; 0 takes a free one" },
     Key { name: "static-ip", help: "IP address told to plugins and machines, and named in the certificate" },
     Key { name: "plugin-root", help: "Directory of plugin executables (default <base-root>/plugins)" },
     Key {
@@ -78,6 +83,7 @@ pub const KEYS: &[Key] = &[
         help: "Wrong passwords a minute of one user; beyond it each address has one try",
     },
     Key { name: "audit-size", help: "Megabytes of audit log that are kept; 0 keeps none" },
+    Key { name: "event-history", help: "Events kept for listeners that come back" },
     Key { name: "log-level", help: "trace, debug, info, warn or error, or a tracing filter" },
     Key { name: "log-format", help: "text or json" },
 ];
@@ -125,6 +131,8 @@ pub struct Settings {
     pub api_port: u16,
     /// TCP port of the file server; 0 takes a free one.
     pub static_port: u16,
+    /// TCP port of the HTTPS file server; 0 takes a free one.
+    pub secure_static_port: u16,
     /// Address told to plugins and machines; `None` means 127.0.0.1 for plugins.
     pub static_ip: Option<IpAddr>,
     /// Directory of plugin executables.
@@ -155,6 +163,8 @@ pub struct Settings {
     pub login_limits: LoginLimits,
     /// Megabytes of audit log that are kept.
     pub audit_size: u64,
+    /// Events kept for listeners that come back.
+    pub event_history: usize,
     /// Filter of the daemon's own log.
     pub log_level: String,
     /// Shape of the daemon's own log.
@@ -319,6 +329,8 @@ impl Reader {
         let bind = self.parsed("bind", IpAddr::from([0, 0, 0, 0]), "an IP address");
         let api_port = self.parsed("api-port", API_PORT, "a port number from 0 to 65535");
         let static_port = self.parsed("static-port", STATIC_PORT, "a port number from 0 to 65535");
+        let secure_static_port =
+            self.parsed("secure-static-port", SECURE_STATIC_PORT, "a port number from 0 to 65535");
         let static_ip = self.optional("static-ip", "an IP address");
         let plugin_root = self.path("plugin-root", &under("plugins"));
         let plugin_comm_root = self.path("plugin-comm-root", &under("run"));
@@ -352,6 +364,10 @@ impl Reader {
             user: self.parsed("login-failures-user", usual.user, number),
         };
         let audit_size = self.parsed("audit-size", AUDIT_SIZE, "a number of megabytes");
+        let event_history = self.parsed("event-history", EVENT_HISTORY, "a number of events");
+        if event_history > 1 << 20 {
+            self.complain("event-history", &event_history.to_string(), "a number of events up to 1048576");
+        }
         let log_level = self.text("log-level", "info");
         if !is_filter(&log_level) {
             let wanted = "trace, debug, info, warn, error, or a tracing filter as in info,drp_server=debug";
@@ -365,15 +381,22 @@ impl Reader {
                 LogFormat::Text
             }
         };
-        if api_port == static_port && api_port != 0 {
-            self.problems
-                .push(format!("static-port: {static_port} is the API's port too; give them different ones"));
+        let ports = [
+            ("api-port", api_port),
+            ("static-port", static_port),
+            ("secure-static-port", secure_static_port),
+        ];
+        for (at, (name, port)) in ports.into_iter().enumerate().filter(|(_, (_, port))| *port != 0) {
+            if let Some((other, _)) = ports[..at].iter().find(|(_, taken)| *taken == port) {
+                self.problems.push(format!("{name}: {port} is the {other} too; give them different ones"));
+            }
         }
         Settings {
             base_root,
             bind,
             api_port,
             static_port,
+            secure_static_port,
             static_ip,
             plugin_root,
             plugin_comm_root,
@@ -389,6 +412,7 @@ impl Reader {
             metrics,
             login_limits,
             audit_size,
+            event_history,
             log_level,
             log_format,
         }

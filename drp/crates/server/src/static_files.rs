@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::http::file_answer;
-use crate::routes::{etag, safe_join};
+use crate::routes::{safe_join, sum};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -38,8 +38,8 @@ async fn serve(State(app): State<Arc<App>>, request: Request) -> Response<Body> 
     let Some((_, file)) = inside.filter(|(root, file)| file.starts_with(root) && file.is_file()) else {
         return plain(StatusCode::NOT_FOUND, "not found");
     };
-    let (tag, sum) = etag(&file).await;
-    match file_answer(method, request.headers(), &file, &tag, sum.as_deref()).await {
+    let sum = sum(&app, method, request.headers(), &file).await;
+    match file_answer(method, request.headers(), &file, sum.as_deref()).await {
         Ok(reply) => reply.for_method(method),
         Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "cannot read the file"),
     }

@@ -3,13 +3,13 @@
 mod plugin;
 
 use crate::app::App;
-use crate::http::{Answer, Call, Pass, Reply};
+use crate::http::{Answer, Call, Failure, Pass, Reply};
 use axum::extract::FromRequestParts;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
-use drp_objects::{Delivery, Occurrence, PatternSet, Principal};
+use drp_objects::{Delivery, Occurrence, Pattern, PatternSet, Principal, Subscription};
 use drp_protocol::{Error, Event};
+use futures_util::SinkExt;
 use futures_util::stream::{SplitSink, StreamExt};
-use futures_util::{FutureExt, SinkExt};
 use http::Method;
 use plugin::{Stream, Streams};
 use serde_json::json;
@@ -53,6 +53,11 @@ impl Sockets {
         self.closing.send_replace(true);
     }
 
+    /// Ends when all clients are told goodbye.
+    pub(crate) fn closing(&self) -> watch::Receiver<bool> {
+        self.closing.subscribe()
+    }
+
     /// How many there are.
     pub(crate) fn count(&self) -> usize {
         self.open.load(Ordering::Relaxed)
@@ -60,7 +65,18 @@ impl Sockets {
 }
 
 /// Counts a socket while it lives.
-struct Place(Arc<App>);
+pub(crate) struct Place(Arc<App>);
+
+impl Place {
+    /// A place for one more follower of events, if there is one.
+    pub(crate) fn take(app: &Arc<App>) -> Result<Self, Failure> {
+        let place = Self(Arc::clone(app));
+        if app.sockets.open.fetch_add(1, Ordering::Relaxed) >= MOST {
+            return Err(Error::new(503, "GET", format!("There are already {MOST} event sockets")).into());
+        }
+        Ok(place)
+    }
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
@@ -77,11 +93,7 @@ pub(crate) async fn route(mut call: Call) -> Answer {
         Ok(upgrade) => upgrade,
         Err(refused) => return Err(Error::new(400, "GET", format!("This is a WebSocket: {refused}")).into()),
     };
-    if call.app.sockets.open.fetch_add(1, Ordering::Relaxed) >= MOST {
-        call.app.sockets.open.fetch_sub(1, Ordering::Relaxed);
-        return Err(Error::new(503, "GET", format!("There are already {MOST} event sockets")).into());
-    }
-    let place = Place(Arc::clone(&call.app));
+    let place = Place::take(&call.app)?;
     let (app, who, pass) = (call.app, call.who, call.pass);
     let upgrade = upgrade.max_message_size(FRAME).max_frame_size(FRAME);
     Ok(Reply(upgrade.on_upgrade(move |socket| async move {
@@ -126,7 +138,8 @@ impl Session {
     }
 
     async fn run(mut self) -> Ended {
-        let mut events = self.app.objects.events().subscribe();
+        let mut events = self.app.objects.events().subscribe_to(self.interest().into());
+        let mut batch = Vec::with_capacity(BATCH);
         let mut closing = self.app.sockets.closing.subscribe();
         let mut ping = tokio::time::interval_at(Instant::now() + PING, PING);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -139,26 +152,21 @@ impl Session {
                 biased;
                 frame = self.incoming.next() => {
                     heard = Instant::now();
-                    self.hear(frame).await
+                    self.hear(frame, &events).await
                 }
                 () = async { let _ = closing.wait_for(|closing| *closing).await; } => {
                     self.say_goodbye(close_code::NORMAL, "daemon stops").await;
                     return Ended::ByServer;
                 }
-                delivery = events.next() => match delivery {
-                    Some(first) => {
-                        let mut batch = vec![first];
-                        while batch.len() < BATCH && let Some(Some(next)) = events.next().now_or_never() {
-                            batch.push(next);
-                        }
-                        if batch.iter().any(|delivery| self.concerns(delivery)) && !self.renew() {
-                            Err(Ended::Unwelcome)
-                        } else {
-                            self.tell(batch).await
-                        }
+                () = events.take(BATCH, &mut batch) => {
+                    if batch.is_empty() {
+                        Err(Ended::ByServer)
+                    } else if batch.iter().any(|delivery| concerns(&self.who, delivery)) && !self.renew() {
+                        Err(Ended::Unwelcome)
+                    } else {
+                        self.tell(&mut batch).await
                     }
-                    None => Err(Ended::ByServer),
-                },
+                }
                 _ = check.tick() => if self.renew() { Ok(()) } else { Err(Ended::Unwelcome) },
                 _ = ping.tick() => {
                     if heard.elapsed() > SILENT {
@@ -185,16 +193,11 @@ impl Session {
         let _ = timeout(Duration::from_secs(1), self.out.send(Message::Close(Some(frame)))).await;
     }
 
-    /// Whether what is delivered may change what this session may do.
-    fn concerns(&self, delivery: &Delivery) -> bool {
-        match delivery {
-            Delivery::Event(event) => match event.kind() {
-                "users" | "machines" => event.key() == self.who.subject,
-                "roles" | "preferences" | "tenants" => true,
-                _ => false,
-            },
-            Delivery::Gap { .. } => true,
-        }
+    /// What the client registered, and what tells that its credentials may have changed.
+    fn interest(&self) -> PatternSet {
+        let mut patterns = self.patterns.clone();
+        watch_credentials(&self.who, &mut patterns);
+        patterns
     }
 
     /// Looks at the credentials again and takes the claims as they are now; false when they do not hold any more.
@@ -207,7 +210,11 @@ impl Session {
     }
 
     /// One frame of the client.
-    async fn hear(&mut self, frame: Option<Result<Message, axum::Error>>) -> Result<(), Ended> {
+    async fn hear(
+        &mut self,
+        frame: Option<Result<Message, axum::Error>>,
+        events: &Subscription,
+    ) -> Result<(), Ended> {
         let text = match frame {
             Some(Ok(Message::Text(text))) => text,
             Some(Ok(Message::Close(_))) => {
@@ -233,6 +240,7 @@ impl Session {
         } else if let Err(error) = self.patterns.register(pattern) {
             tracing::warn!(who = self.who.name, %error, "a registration is not taken");
         }
+        events.set_interest(self.interest().into());
         // One acknowledgement per frame whatever it says: clients wait for it without a timeout.
         let mut event = Event::now("websocket", action, pattern, serde_json::Value::Null);
         event.principal.clone_from(&self.who.name);
@@ -241,9 +249,9 @@ impl Session {
     }
 
     /// Sends what of a batch this client asked for and may see; gaps are marked with their range.
-    async fn tell(&mut self, batch: Vec<Delivery>) -> Result<(), Ended> {
+    async fn tell(&mut self, batch: &mut Vec<Delivery>) -> Result<(), Ended> {
         let mut any = false;
-        for delivery in batch {
+        for delivery in batch.drain(..) {
             let text = match delivery {
                 Delivery::Event(event) if self.wants(&event) => match Utf8Bytes::try_from(event.json()) {
                     Ok(text) => text,
@@ -267,6 +275,31 @@ impl Session {
     }
 }
 
+/// Adds what tells a session that it may not be welcome any more.
+pub(crate) fn watch_credentials(who: &Principal, patterns: &mut PatternSet) {
+    for (kind, key) in [
+        ("users", Some(who.subject.as_str())),
+        ("machines", Some(who.subject.as_str())),
+        ("roles", None),
+        ("preferences", None),
+        ("tenants", None),
+    ] {
+        patterns.watch(Pattern::of(kind, key));
+    }
+}
+
+/// Whether what is delivered may change what a session may do.
+pub(crate) fn concerns(who: &Principal, delivery: &Delivery) -> bool {
+    match delivery {
+        Delivery::Event(event) => match event.kind() {
+            "users" | "machines" => event.key() == who.subject,
+            "roles" | "preferences" | "tenants" => true,
+            _ => false,
+        },
+        Delivery::Gap { .. } => true,
+    }
+}
+
 async fn in_time(sending: impl Future<Output = Result<(), axum::Error>>) -> Result<(), Ended> {
     match timeout(SLOW, sending).await {
         Ok(Ok(())) => Ok(()),
@@ -275,9 +308,12 @@ async fn in_time(sending: impl Future<Output = Result<(), axum::Error>>) -> Resu
     }
 }
 
-/// Tells a client that fell behind which events it lost. The type is not `websocket`: old clients count those as
+/// Tells a follower that fell behind which events it lost. The type is not `websocket`: old clients count those as
 /// acknowledgements.
+pub(crate) fn gap_event(from: u64, to: u64) -> Event {
+    Event::now("gap", "missed", format!("{from}-{to}"), json!({"From": from, "To": to}))
+}
+
 fn gap(from: u64, to: u64) -> Utf8Bytes {
-    let event = Event::now("gap", "missed", format!("{from}-{to}"), json!({"From": from, "To": to}));
-    serde_json::to_string(&event).unwrap_or_default().into()
+    serde_json::to_string(&gap_event(from, to)).unwrap_or_default().into()
 }

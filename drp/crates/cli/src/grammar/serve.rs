@@ -51,6 +51,9 @@ serve_args! {
     /// TCP port of the HTTP file server; 0 takes a free one
     #[arg(value_name = "PORT")]
     static_port = "static-port",
+    /// TCP port of the HTTPS file server; 0 takes a free one
+    #[arg(value_name = "PORT")]
+    secure_static_port = "secure-static-port",
     /// IP address told to plugins and machines, and named in the certificate
     #[arg(value_name = "IP")]
     static_ip = "static-ip",
@@ -99,6 +102,9 @@ serve_args! {
     /// Megabytes of audit log that are kept; 0 keeps none [default: 64]
     #[arg(value_name = "NUMBER")]
     audit_size = "audit-size",
+    /// Events kept for listeners that come back [default: 10000]
+    #[arg(value_name = "NUMBER")]
+    event_history = "event-history",
     /// trace, debug, info, warn or error, or a tracing filter
     #[arg(value_name = "LEVEL")]
     log_level = "log-level",

@@ -19,23 +19,27 @@ use http::header::{
     WWW_AUTHENTICATE,
 };
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use http::{Extensions, HeaderMap, HeaderValue, Method, Response, StatusCode, Version};
 use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
 use tracing::Instrument;
 
 /// How long a request waits for the daemon to be up: no more than clients wait for an answer.
 const START: Duration = Duration::from_secs(20);
+/// Answers from this size on are packed for clients that offer it.
+const PACKED: u64 = 8 << 10;
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "X-DRP-LIST-COUNT, X-DRP-LIST-FILTER-COUNT, X-DRP-LIST-TOTAL-COUNT, X-DRP-SHA256SUM, ETag, X-Request-Id",
 );
 
 /// The API as the TLS listener serves it.
 pub(crate) fn api(app: Arc<App>) -> Router {
-    Router::new().fallback(over_tls).with_state(app)
+    Router::new().fallback(over_tls).with_state(app).layer(packed())
 }
 
 /// The API as the local socket serves it.
@@ -48,6 +52,22 @@ pub(crate) fn metrics_alone(app: Arc<App>) -> Router {
     let page = |State(app): State<Arc<App>>| async move { crate::metrics::page(&app).await };
     Router::new().route("/metrics", axum::routing::get(page)).with_state(app)
 }
+
+type WorthPacking = fn(StatusCode, Version, &HeaderMap, &Extensions) -> bool;
+
+/// Packs JSON answers for clients that offer it. Files, streams and what plugins answer stay as they are.
+fn packed() -> CompressionLayer<WorthPacking> {
+    fn worth_it(_: StatusCode, _: Version, headers: &HeaderMap, extensions: &Extensions) -> bool {
+        let json =
+            headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+        json && extensions.get::<Long>().is_some()
+    }
+    CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_it as WorthPacking)
+}
+
+/// Marks an answer that is worth packing.
+#[derive(Debug, Clone, Copy)]
+struct Long;
 
 async fn over_tls(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
     enter(app, request, None).await
@@ -79,6 +99,10 @@ async fn enter(app: Arc<App>, request: Request, local: Option<Peer>) -> Response
     drop(serving);
     app.metrics.request(route, &method, status.as_u16(), began.elapsed());
     let mut response = reply.for_method(&method);
+    let long = http_body::Body::size_hint(response.body()).exact().is_some_and(|size| size >= PACKED);
+    if long && !path.contains("/plugin-apis/") {
+        response.extensions_mut().insert(Long);
+    }
     let headers = response.headers_mut();
     // A plugin that says itself whom it answers has the last word.
     if cross_origin && !headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {

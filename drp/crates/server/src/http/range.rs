@@ -14,12 +14,11 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
 
-/// Sends a file. `etag` is its entity tag with quotes; `sha256` goes into `X-DRP-SHA256SUM` on HEAD.
+/// Sends a file. Its SHA-256 sum makes the entity tag, and goes into `X-DRP-SHA256SUM` on HEAD (wire-protocol §3.6).
 pub(crate) async fn file_answer(
     method: &Method,
     headers: &HeaderMap,
     path: &Path,
-    etag: &str,
     sha256: Option<&str>,
 ) -> Result<Reply, Failure> {
     let wrong =
@@ -29,7 +28,9 @@ pub(crate) async fn file_answer(
     let size = meta.len();
     let text = |name| headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok());
     let mut response = Response::new(Body::empty());
-    if let Ok(tag) = HeaderValue::from_str(etag) {
+    let etag = sha256.map(|sum| format!("\"SHA256:{sum}\""));
+    let is_it = |tag: &str| etag.as_deref() == Some(tag.trim());
+    if let Some(Ok(tag)) = etag.as_deref().map(HeaderValue::from_str) {
         response.headers_mut().insert(ETAG, tag);
     }
     if let Ok(changed) = meta.modified()
@@ -41,12 +42,12 @@ pub(crate) async fn file_answer(
         response.headers_mut().insert("X-DRP-SHA256SUM", sum);
     }
     response.headers_mut().insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    if text(IF_NONE_MATCH).is_some_and(|tags| tags == "*" || tags.split(',').any(|tag| tag.trim() == etag)) {
+    if text(IF_NONE_MATCH).is_some_and(|tags| tags == "*" || tags.split(',').any(is_it)) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         return Ok(Reply(response));
     }
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type(path)));
-    let wanted = text(RANGE).filter(|_| text(IF_RANGE).is_none_or(|tag| tag == etag));
+    let wanted = text(RANGE).filter(|_| text(IF_RANGE).is_none_or(is_it));
     let (start, length) = match wanted.map(|header| range(header, size)) {
         None | Some(Range::Whole) => (0, size),
         Some(Range::Part(start, length)) => {

@@ -1,20 +1,21 @@
 //! Files and ISO images (wire-protocol §3.9). Unpacked plugin providers lie among the files.
 
+use crate::app::App;
 use crate::http::{Answer, Call, Failure, Reply, Upload, conflict, drain, file_answer};
 use drp_protocol::{BlobInfo, Error};
 use futures_util::StreamExt;
-use http::{Method, StatusCode};
+use http::header::{IF_NONE_MATCH, IF_RANGE};
+use http::{HeaderMap, Method, StatusCode};
 use ring::digest;
-use std::fmt::Write;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Component, Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::sync::Arc;
 use tokio::io::AsyncWriteExt;
 
 /// Largest upload in bytes.
 const LIMIT: u64 = 64 << 30;
-/// Files up to this size are hashed for their entity tag; larger ones are told apart by size and time.
-const HASHED: u64 = 32 << 20;
+/// A download waits for the entity tag of a file up to this size, in bytes.
+const AT_ONCE: u64 = 64 << 20;
 /// Entries of a recursive listing at most.
 const ENTRIES: usize = 100_000;
 
@@ -34,8 +35,8 @@ pub(super) async fn route(call: Call, area: &str, path: &[&str]) -> Answer {
             call.claim(area, "get", &key)?;
             let found = regular(&root, &key).await;
             let path = found.ok_or_else(|| wrong(404, call.method(), area, &key, "Not a regular file"))?;
-            let (tag, sum) = etag(&path).await;
-            file_answer(call.method(), call.headers(), &path, &tag, sum.as_deref()).await
+            let sum = sum(&call.app, call.method(), call.headers(), &path).await;
+            file_answer(call.method(), call.headers(), &path, sum.as_deref()).await
         }
         (_, &Method::POST) => {
             call.claim(area, "post", &key)?;
@@ -50,6 +51,17 @@ pub(super) async fn route(call: Call, area: &str, path: &[&str]) -> Answer {
         }
         _ => call.not_allowed(),
     }
+}
+
+/// GET `/static/cert`: the certificate chain that the daemon shows, as PEM. It is no secret: every handshake has it.
+pub(super) fn certificate(call: &Call) -> Answer {
+    if !matches!(*call.method(), Method::GET | Method::HEAD) {
+        return call.not_allowed();
+    }
+    let mut response = http::Response::new(axum::body::Body::from(call.app.place.certificate.clone()));
+    let kind = http::HeaderValue::from_static("application/x-pem-file");
+    response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
+    Ok(Reply(response))
 }
 
 /// Keys in errors have a leading slash, for files and images alike.
@@ -120,24 +132,27 @@ fn entries(directory: &Path, before: &str, recursive: bool, names: &mut Vec<Stri
 
 async fn upload(mut call: Call, area: &str, root: &Path, key: &str) -> Answer {
     let fail = |code: u16, text: String| wrong(code, &Method::POST, area, key, text);
-    if call.query.is_set("explode") {
-        return Err(fail(
-            400,
-            "explode is not supported: unpack the archive and upload its files".to_owned(),
-        ));
-    }
     let Some(path) = safe_join(root, key).filter(|path| !hidden(path)) else {
         return Err(fail(400, format!("{key:?} is not a path below {area}")));
     };
+    let explode = call.query.is_set("explode");
+    let parent = path.parent().unwrap_or(root).to_owned();
+    // What is unpacked may be anything below its directory.
+    let held = if explode { parent.clone() } else { path.clone() };
     let mut data = call.upload(area, &format!("/{key}"))?;
-    let Some(_alone) = call.app.write_alone(path.clone()) else {
+    let Some(_alone) = call.app.write_alone(held) else {
         return Err(conflict("POST", area, &format!("/{key}"), format!("upload: {key} already uploading")));
     };
-    let parent = path.parent().unwrap_or(root).to_owned();
-    if tokio::fs::create_dir_all(&parent).await.is_err() || path.is_dir() {
+    if tokio::fs::create_dir_all(&parent).await.is_err() || (path.is_dir() && !explode) {
         return Err(fail(409, format!("Failed to ensure final directory for {key} exists")));
     }
-    let size = match store(&mut data, &parent, &path).await {
+    let app = &call.app;
+    let stored = match store(&mut data, &parent).await {
+        Ok(stored) if explode => unpack(stored, parent).await,
+        Ok(stored) => stored.keep(app, &path),
+        Err(error) => Err(error),
+    };
+    let size = match stored {
         Ok(size) => size,
         Err((code, text)) => {
             drain(data).await;
@@ -149,29 +164,62 @@ async fn upload(mut call: Call, area: &str, root: &Path, key: &str) -> Answer {
     Ok(Reply::json(StatusCode::CREATED, &info))
 }
 
-/// Writes an upload beside its place and then into it. The error is a status and what went wrong.
-async fn store(data: &mut Upload, parent: &Path, path: &Path) -> Result<u64, (u16, String)> {
-    let io = |e: io::Error| {
-        let code = if e.kind() == io::ErrorKind::StorageFull { 507 } else { 500 };
-        (code, format!("cannot be written: {e}"))
-    };
+/// A status and what went wrong.
+type Wrong = (u16, String);
+
+fn io_error(error: &io::Error) -> Wrong {
+    let code = if error.kind() == io::ErrorKind::StorageFull { 507 } else { 500 };
+    (code, format!("cannot be written: {error}"))
+}
+
+/// An upload that is on the disk but not yet in its place.
+struct Stored {
+    aside: tempfile::NamedTempFile,
+    size: u64,
+    sum: digest::Context,
+}
+
+impl Stored {
+    fn keep(self, app: &App, path: &Path) -> Result<u64, Wrong> {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        std::fs::set_permissions(self.aside.path(), mode).map_err(|e| io_error(&e))?;
+        self.aside.persist(path).map_err(|e| io_error(&e.error))?;
+        app.sums.written(path, self.sum);
+        Ok(self.size)
+    }
+}
+
+/// Writes an upload into a file that nobody sees.
+async fn store(data: &mut Upload, parent: &Path) -> Result<Stored, Wrong> {
+    let io = |e: io::Error| io_error(&e);
     let aside = tempfile::Builder::new().prefix(".upload").tempfile_in(parent).map_err(io)?;
     let mut file = tokio::fs::File::from_std(aside.reopen().map_err(io)?);
-    let mut size = 0_u64;
+    let (mut size, mut sum) = (0_u64, digest::Context::new(&digest::SHA256));
     while let Some(piece) = data.next().await {
         let piece = piece.map_err(|e| (400, format!("broke off: {e}")))?;
         size += piece.len() as u64;
         if size > LIMIT {
             return Err((413, format!("is larger than {LIMIT} bytes")));
         }
+        sum.update(&piece);
         file.write_all(&piece).await.map_err(io)?;
     }
     file.flush().await.map_err(io)?;
     file.sync_all().await.map_err(io)?;
-    std::fs::set_permissions(aside.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))
-        .map_err(io)?;
-    aside.persist(path).map_err(|e| io(e.error))?;
-    Ok(size)
+    Ok(Stored { aside, size, sum })
+}
+
+/// Unpacks an upload into the directory of its path; the archive itself is not kept.
+async fn unpack(stored: Stored, into: PathBuf) -> Result<u64, Wrong> {
+    let done = tokio::task::spawn_blocking(move || {
+        let files = crate::explode::explode(stored.aside.path(), &into)?;
+        tracing::info!(files, into = %into.display(), "an uploaded archive is unpacked");
+        Ok(stored.size)
+    });
+    match done.await {
+        Ok(done) => done.map_err(|refused: crate::explode::Refused| (refused.code, refused.text)),
+        Err(error) => Err((500, format!("cannot be unpacked: {error}"))),
+    }
 }
 
 /// Names with a dot in front are uploads under way.
@@ -179,31 +227,18 @@ fn hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
 }
 
-/// The entity tag of a file, and its SHA-256 when it was small enough to take.
-pub(crate) async fn etag(path: &Path) -> (String, Option<String>) {
-    let path = path.to_owned();
-    let tag = tokio::task::spawn_blocking(move || -> io::Result<(String, Option<String>)> {
-        let mut file = std::fs::File::open(&path)?;
-        let meta = file.metadata()?;
-        if meta.len() > HASHED {
-            let changed = meta.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-            return Ok((format!("\"{}-{changed}\"", meta.len()), None));
-        }
-        let mut context = digest::Context::new(&digest::SHA256);
-        let mut buffer = vec![0; 64 << 10];
-        loop {
-            match file.read(&mut buffer)? {
-                0 => break,
-                n => context.update(&buffer[..n]),
-            }
-        }
-        let hex = context.finish().as_ref().iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
-        Ok((format!("\"SHA256:{hex}\""), Some(hex)))
-    });
-    tag.await.ok().and_then(Result::ok).unwrap_or_else(|| ("\"\"".to_owned(), None))
+/// The SHA-256 sum of a file if it is worth waiting for: a plain download of a large file begins at once, and the sum
+/// is there the next time.
+pub(crate) async fn sum(app: &Arc<App>, method: &Method, headers: &HeaderMap, path: &Path) -> Option<String> {
+    if let Some(sum) = app.sums.known(path) {
+        return Some(sum);
+    }
+    let size = tokio::fs::metadata(path).await.ok()?.len();
+    let asked =
+        *method == Method::HEAD || [IF_NONE_MATCH, IF_RANGE].iter().any(|name| headers.contains_key(name));
+    let (app, path) = (Arc::clone(app), path.to_owned());
+    let taken = tokio::task::spawn_blocking(move || app.sums.of(&path).ok());
+    if size > AT_ONCE && !asked { None } else { taken.await.ok().flatten() }
 }
 
 #[cfg(test)]
@@ -229,7 +264,5 @@ mod tests {
         std::os::unix::fs::symlink("../secret", root.join("link")).unwrap();
         assert!(regular(&root, "open").await.is_some());
         assert!(regular(&root, "link").await.is_none());
-        let (tag, sum) = etag(&root.join("open")).await;
-        assert_eq!(tag, format!("\"SHA256:{}\"", sum.unwrap()));
     }
 }

@@ -19,12 +19,13 @@ mod plugin_providers;
 mod poll;
 mod prefs;
 mod ready;
+mod stream;
 mod system;
 mod table;
 mod users;
 mod web;
 
-pub(crate) use files::{etag, safe_join};
+pub(crate) use files::{safe_join, sum};
 pub(crate) use info::FEATURES;
 pub(crate) use map::table;
 pub(crate) use table::{At, Part, Route, Serve, Table, Types};

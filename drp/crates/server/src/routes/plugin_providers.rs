@@ -1,6 +1,6 @@
 //! Plugin providers: list, show, upload, delete, download (wire-protocol §1.11, §3.9).
 
-use super::files::etag;
+use super::files::sum;
 use crate::app::App;
 use crate::http::{Answer, Call, Reply, conflict, drain, file_answer};
 use drp_host::HostError;
@@ -47,8 +47,8 @@ pub(super) async fn route(call: Call, path: &[&str]) -> Answer {
             let Ok(path) = call.app.host()?.binary_path(name) else {
                 return Err(Error::new(404, "GET", "Not Found").on(MODEL, *name).into());
             };
-            let (tag, sum) = etag(&path).await;
-            file_answer(call.method(), call.headers(), &path, &tag, sum.as_deref()).await
+            let sum = sum(&call.app, call.method(), call.headers(), &path).await;
+            file_answer(call.method(), call.headers(), &path, sum.as_deref()).await
         }
         ([_] | [_, "binary"] | [], _) => call.not_allowed(),
         _ => call.no_route(),

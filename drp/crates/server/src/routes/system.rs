@@ -7,7 +7,7 @@ use drp_protocol::Error;
 use http::{Method, StatusCode};
 use serde_json::json;
 
-/// `/system/status`, `/system/shutdown`.
+/// `/system/status`, `/system/shutdown`, and what of high availability makes sense on one node (wire-protocol §3.9).
 pub(super) async fn route(call: Call, path: &[&str]) -> Answer {
     match (path, call.method()) {
         (["status"], &Method::GET | &Method::HEAD) => {
@@ -23,9 +23,39 @@ pub(super) async fn route(call: Call, path: &[&str]) -> Answer {
             call.app.life.ask_to_stop();
             Ok(Reply::json(StatusCode::ACCEPTED, &json!({"Pid": std::process::id()})))
         }
-        (["status" | "shutdown"], _) => call.not_allowed(),
+        // This node is the only one, so it is the active one and cannot be anything else.
+        (["active"], &Method::POST) => {
+            call.claim("system", "active", "")?;
+            Ok(Reply::none())
+        }
+        (["passive"], &Method::POST) => {
+            call.claim("system", "passive", "")?;
+            alone(&call, "there is no other node that could be the active one")
+        }
+        (["upgrade"], &Method::POST) => {
+            call.claim("system", "upgrade", "")?;
+            alone(&call, "replace the executable and start the daemon anew; plugins stop and start with it")
+        }
+        (["cert"], &Method::POST) => {
+            call.for_the_operator()?;
+            alone(&call, "set tls-cert and tls-key and start the daemon anew")
+        }
+        (["status" | "shutdown" | "active" | "passive" | "upgrade" | "cert"], _) => call.not_allowed(),
         _ => call.no_route(),
     }
+}
+
+/// `/system/consensus/…`.
+pub(super) async fn consensus(call: Call, _: &[&str]) -> Answer {
+    call.claim("system", "replicate", "")?;
+    alone(&call, "one node needs no consensus")
+}
+
+/// What a daemon that is one node does not do, and what to do instead.
+fn alone(call: &Call, instead: &str) -> Answer {
+    let mut error = Error::new(501, call.method().as_str(), format!("Not implemented: {instead}"));
+    error.key = call.url().to_owned();
+    Err(error.into())
 }
 
 fn status(call: &Call) -> Answer {

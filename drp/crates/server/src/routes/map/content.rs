@@ -128,8 +128,8 @@ fn ranged(operation: Operation) -> Operation {
         .query(header("If-Range", "The part only while it has this entity tag, else all"))
         .gives_shape(200, Shape::Octets)
         .gives_shape(206, Shape::Octets)
-        .header("ETag", "`\"SHA256:<hex>\"`; of large files size and time")
-        .header("X-DRP-SHA256SUM", "SHA-256 in hexadecimal, of files up to 32 MiB")
+        .header("ETag", "`\"SHA256:<hex>\"`; on a first download of a file above 64 MiB it may be absent")
+        .header("X-DRP-SHA256SUM", "SHA-256 in hexadecimal, on HEAD")
         .fails(&[304, 416])
 }
 
@@ -143,7 +143,7 @@ fn blobs() -> Vec<Route> {
     };
     let upload = |id| {
         op(id, "Uploads a file; directories on the way are made")
-            .query(switch("explode", "Unpack the archive beside it"))
+            .query(switch("explode", "Unpack a tar or tar.gz archive where it lands"))
             .takes_shape(Shape::Octets)
             .gives::<BlobInfo>(201)
             .fails(&[409])

@@ -1,7 +1,9 @@
 //! The daemon itself: health, info, logs, events, preferences, its process, what plugins serve.
 
 use super::super::table::{Route, at_once, to};
-use super::super::{backup, events, info, interfaces, metrics, plugin_apis, prefs, ready, system, web};
+use super::super::{
+    backup, events, files, info, interfaces, metrics, plugin_apis, prefs, ready, stream, system, web,
+};
 use crate::openapi::{Shape, any, eg, header, op, switch, text};
 use drp_protocol::{Event, Info, Interface, Line};
 use serde_json::json;
@@ -114,6 +116,16 @@ fn knowledge() -> Vec<Route> {
                         .expect(204),
                 ),
         ),
+        Route::new("/events/stream", at_once!(call, _ => stream::route(call))).tag("events").get(
+            op("events_stream", "Events over plain HTTP: server-sent events that can be resumed")
+                .notes("The stream ends with the connection, the daemon or the credentials. docs/events.md describes it.")
+                .query(text("pattern", "`<type>.<action>.<key>`; may be given more than once; all events without it"))
+                .query(text("from", "The id after which to begin, or 0 for all that is kept"))
+                .query(header("Last-Event-ID", "As `from`; wins over it"))
+                .gives_shape(200, Shape::Text("text/event-stream"))
+                .fails(&[400])
+                .example(eg("/events/stream?pattern=machines").expect(400)),
+        ),
         socket("/ws", "events_socket"),
         socket("/ws/{name*}", "events_socket_named"),
     ]
@@ -156,6 +168,27 @@ fn process() -> Vec<Route> {
                     .gives_shape(202, Shape::Json(any))
                     .example(eg("/system/shutdown").expect(403)),
             ),
+        not_alone("/system/passive", "system_passive", "Would make another node the active one"),
+        not_alone("/system/upgrade", "system_upgrade", "Would replace the daemon"),
+        not_alone("/system/cert", "system_cert", "Would replace the certificate"),
+        Route::new("/system/active", to!(call, _ => system::route(call, &["active"]))).tag("system").post(
+            op("system_active", "Makes this node the active one, which it always is")
+                .gives_shape(204, Shape::Nothing)
+                .example(eg("/system/active").expect(204)),
+        ),
+        Route::new("/system/consensus/{path*}", to!(call, at => system::consensus(call, &at.all())))
+            .tag("system")
+            .any_method()
+            .get(
+                op("system_consensus", "High availability, which one node has not")
+                    .fails(&[501])
+                    .example(eg("/system/consensus/state").expect(501)),
+            ),
+        Route::new("/static/cert", at_once!(call, _ => files::certificate(&call))).tag("system").get(
+            op("certificate", "The certificate chain of the API as PEM")
+                .gives_shape(200, Shape::Text("application/x-pem-file"))
+                .example(eg("/static/cert")),
+        ),
         Route::new("/backup", to!(call, _ => backup::route(call)))
             .tag("system")
             .get(copy("backup").example(eg("/backup"))),
@@ -163,6 +196,17 @@ fn process() -> Vec<Route> {
             .tag("system")
             .get(copy("system_backup").example(eg("/system/backup").over_socket())),
     ]
+}
+
+/// What a daemon that is one node does not do; the answer says what to do instead.
+fn not_alone(template: &'static str, id: &'static str, summary: &'static str) -> Route {
+    let word = template.rsplit('/').next().unwrap_or_default();
+    let route = match word {
+        "passive" => Route::new(template, to!(call, _ => system::route(call, &["passive"]))),
+        "upgrade" => Route::new(template, to!(call, _ => system::route(call, &["upgrade"]))),
+        _ => Route::new(template, to!(call, _ => system::route(call, &["cert"]))),
+    };
+    route.tag("system").post(op(id, summary).fails(&[501]).example(eg(template).expect(501)))
 }
 
 /// What plugins serve themselves: any method, any answer.
