@@ -34,7 +34,8 @@ async fn every_command_prints_what_the_page_says() {
     let daemon = Daemon::builder().plugin("incrementer").start();
     daemon.expect(201, "POST", "plugins", json!({"Name": "inc", "Provider": "incrementer"})).await;
     daemon.wait_plugin("inc").await;
-    let script: String = steps.iter().map(|(command, _)| format!("{command}\nprintf '%s' '{MARK}'\n")).collect();
+    let script: String =
+        steps.iter().map(|(command, _)| format!("{command}\nprintf '%s' '{MARK}'\n")).collect();
     let shell = Command::new("timeout")
         .args(["120", "bash", "-c", &script])
         .env("API", format!("{}/api/v3", daemon.api))

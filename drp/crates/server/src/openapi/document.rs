@@ -441,6 +441,17 @@ fn errors(error: &Value) -> Value {
         if status == 401 {
             answer["headers"]["WWW-Authenticate"] = json!({"schema": {"type": "string"}});
         }
+        if matches!(status, 403 | 429) {
+            for (name, about) in [
+                ("RateLimit-Limit", "Wrong passwords that are let pass in a window"),
+                ("RateLimit-Remaining", "How many are left"),
+                ("RateLimit-Reset", "Seconds until there are more"),
+                ("RateLimit-Policy", "`<limit>;w=<seconds of the window>`"),
+            ] {
+                let kind = if name == "RateLimit-Policy" { "string" } else { "integer" };
+                answer["headers"][name] = json!({"description": about, "schema": {"type": kind}});
+            }
+        }
         if matches!(status, 429 | 503) {
             answer["headers"]["Retry-After"] =
                 json!({"description": "Try again after so many seconds", "schema": {"type": "integer"}});
