@@ -19,7 +19,9 @@ pub fn play(table: &Table) -> Result<(), String> {
     runtime.expect("runtime").block_on(async {
         let mut builder = Daemon::builder();
         for plugin in &table.plugins {
-            builder = builder.plugin(plugin);
+            // The daemon asks that a file is named like what it defines.
+            let provider = plugin.strip_prefix("drp-test-").unwrap_or(plugin);
+            builder = builder.plugin_file(provider, drp_tests::daemon::binary(plugin));
         }
         for arg in &table.args {
             builder = builder.arg(arg);

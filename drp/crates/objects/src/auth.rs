@@ -257,26 +257,41 @@ impl Objects {
     pub fn machine_token(&self, id: &str, ttl: Option<Duration>) -> Result<Secret<String>> {
         let (_, row) = self.found("machines", id, "GET")?;
         let known = self.inner.pref("knownTokenTimeout").parse().map_or(HOUR, Duration::from_secs);
-        let claims = vec![
-            claim("machines", "*", &row.key),
+        Ok(self.runner_token(&row.key, ttl.unwrap_or(known), Vec::new()))
+    }
+
+    /// The token of a job whose task has claims of its own; none for other jobs. It holds for a day at most.
+    #[must_use]
+    pub fn job_token(&self, job: &Fetched) -> Option<Secret<String>> {
+        let job: drp_protocol::Job = job.model().ok()?;
+        if job.extra_claims.is_empty() || !self.inner.state.exists("machines", &job.machine) {
+            return None;
+        }
+        Some(self.runner_token(&job.machine, 24 * HOUR, job.extra_claims))
+    }
+
+    /// What an agent may do: everything to its own machine and its jobs, and read what tasks need.
+    fn runner_token(&self, machine: &str, ttl: Duration, extra: Vec<Claim>) -> Secret<String> {
+        let mut claims = vec![
+            claim("machines", "*", machine),
             claim("stages,jobs,tasks", "get", "*"),
-            claim("jobs", "create", "*"),
-            claim("jobs", "update,actions,log", &row.key),
+            claim("jobs", "create,update,actions,log", machine),
             claim("profiles,params,bootenvs,workflows,templates", "get", "*"),
             claim("info", "get", "*"),
             claim("events", "post", "*"),
             claim("reservations", "create", "*"),
         ];
-        Ok(self.issue(Payload {
+        claims.extend(extra);
+        self.issue(Payload {
             bearer: Bearer::Machine,
-            subject: row.key.to_string(),
+            subject: machine.to_owned(),
             claims,
             roles: Vec::new(),
             narrowed: Vec::new(),
             issued: now(),
-            expires: expiry(ttl.unwrap_or(known)),
-            digest: self.digest(Bearer::Machine, &row.key).unwrap_or_default(),
-        }))
+            expires: expiry(ttl),
+            digest: self.digest(Bearer::Machine, machine).unwrap_or_default(),
+        })
     }
 
     /// The run-time token of a plugin: claim `* * *`, a million hours (wire-protocol §1.2).

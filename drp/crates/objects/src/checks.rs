@@ -118,6 +118,9 @@ impl Subject<'_> {
             "reservations" => self.reservation(report),
             "pools" => self.pool(report),
             "jobs" => {
+                if uuid::Uuid::parse_str(self.key).is_err() {
+                    report.fatal.push(format!("{}: Invalid Uuid `{}`", self.key, self.key));
+                }
                 let fits = |field: &str, words: &[&str]| words.contains(&self.text(field));
                 if !fits("State", &["created", "running", "incomplete", "failed", "finished"]) {
                     report.fatal.push(format!("{}: Invalid State `{}`", self.key, self.text("State")));
@@ -288,6 +291,15 @@ impl Subject<'_> {
         }
     }
 
+    /// What is no template is not available: nothing that uses it could run.
+    fn parses(&self, name: &str, text: &str, report: &mut Report) {
+        if text.contains("{{")
+            && let Err(error) = drp_template::check(name, text)
+        {
+            report.dangling.push(format!("{}: {error}", self.key));
+        }
+    }
+
     fn templates(&self, report: &mut Report) {
         let templates =
             self.object.get("Templates").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
@@ -296,6 +308,9 @@ impl Subject<'_> {
         let mut with_os = 0;
         for template in templates {
             let name = field(template, "Name");
+            for (what, field_name) in [("", "Contents"), (" (Path)", "Path"), (" (Link)", "Link")] {
+                self.parses(&format!("{name}{what}"), &field(template, field_name), report);
+            }
             if !seen.insert(name.clone()) {
                 report.fatal.push(format!("{}: Duplicate template name {name}", self.key));
             }

@@ -2,7 +2,7 @@
 
 use crate::{fault::Fault, memory::Row, objects::Inner, secure, write::set};
 use drp_protocol::JsonMap;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// Fills the fields of a machine that a client leaves empty.
 pub(crate) fn complete(
@@ -37,13 +37,8 @@ pub(crate) fn complete(
                 set(object, field, inner.pref(pref).into());
             }
         }
-        if empty(object, "Workflow") {
-            inherit_boot_env(inner, object);
-        }
         set(object, "Runnable", Value::Bool(true));
-        let idle = object.get("Tasks").and_then(Value::as_array).is_none_or(Vec::is_empty);
-        set(object, "CurrentTask", json!(if idle { 0 } else { -1 }));
-        set(object, "WorkflowComplete", Value::Bool(idle));
+        crate::lifecycle::begin(inner, object);
     }
     let flags = feature_flags(inner, object);
     if let Some(Value::Object(meta)) = object.get_mut("Meta") {
@@ -69,7 +64,7 @@ fn feature_flags(inner: &Inner, object: &JsonMap) -> String {
 }
 
 /// A stage that wants a boot environment decides it.
-fn inherit_boot_env(inner: &Inner, object: &mut JsonMap) {
+pub(crate) fn inherit_boot_env(inner: &Inner, object: &mut JsonMap) {
     let stage = object.get("Stage").and_then(Value::as_str).unwrap_or_default();
     let wanted = inner.state.row("stages", stage).and_then(|row| row.map().remove("BootEnv"));
     if let Some(wanted) = wanted.filter(|w| w.as_str().is_some_and(|w| !w.is_empty())) {

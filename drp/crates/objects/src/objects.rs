@@ -176,8 +176,23 @@ impl Objects {
     /// # Errors
     /// 400 for a changed key, 404, 422.
     pub async fn replace(&self, who: &Principal, prefix: &str, id: &str, body: Value) -> Result<Fetched> {
+        self.replace_with(who, prefix, id, body, false).await
+    }
+
+    /// As [`Objects::replace`]; with `force`, a machine may leave tasks undone (wire-protocol §3.4).
+    ///
+    /// # Errors
+    /// As [`Objects::replace`].
+    pub async fn replace_with(
+        &self,
+        who: &Principal,
+        prefix: &str,
+        id: &str,
+        body: Value,
+        force: bool,
+    ) -> Result<Fetched> {
         let mut body = Some(body);
-        self.change(who, prefix, id, Verb::Replace, |table, row| {
+        self.change_with(who, prefix, id, Verb::Replace, force, |table, row| {
             let object = self.decode(table, &row.key, body.take().unwrap_or_default(), "PUT", 400)?;
             Ok(Some(object))
         })
@@ -189,7 +204,7 @@ impl Objects {
     /// # Errors
     /// 404, `PATCH` 406 and 409, 422.
     pub async fn patch(&self, who: &Principal, prefix: &str, id: &str, patch: &Patch) -> Result<Fetched> {
-        self.change(who, prefix, id, Verb::Patch, |table, row| {
+        self.change_with(who, prefix, id, Verb::Patch, patch.force, |table, row| {
             let mut document = Value::Object(row.map());
             patch.apply(&mut document).map_err(|fault| Fault::PatchFailed {
                 model: prefix.to_owned(),
@@ -246,11 +261,23 @@ impl Objects {
         verb: Verb,
         edit: impl FnOnce(&Table, &Row) -> Result<Option<JsonMap>> + Send,
     ) -> Result<Fetched> {
+        self.change_with(who, prefix, id, verb, false, edit).await
+    }
+
+    async fn change_with(
+        &self,
+        who: &Principal,
+        prefix: &str,
+        id: &str,
+        verb: Verb,
+        force: bool,
+        edit: impl FnOnce(&Table, &Row) -> Result<Option<JsonMap>> + Send,
+    ) -> Result<Fetched> {
         let (table, row) = self.found(prefix, id, verb.word())?;
         let turn = self.inner.turn(prefix, &row.key).await;
         // It may have changed, or gone, while this waited.
         let row = table.get(&row.key).ok_or_else(|| Fault::not_found(verb.word(), prefix, id))?;
-        let Some(object) = edit(&table, &row)? else { return Ok(row.fetched()) };
+        let Some(mut object) = edit(&table, &row)? else { return Ok(row.fetched()) };
         let key = table.kind.key(&object);
         if *key != *row.key {
             let fault = Fault::KeyChange {
@@ -272,6 +299,12 @@ impl Objects {
         if verb != Verb::Save {
             self.check_powers(who, prefix, Some(&row), &object)?;
             self.check_last(prefix, &key, verb.word(), Some(&object))?;
+        }
+        if prefix == "machines" && verb != Verb::Save {
+            crate::lifecycle::changed(&self.inner, &key, &row.map(), &mut object, force)?;
+        }
+        if prefix == "jobs" {
+            return Ok(self.inner.change_job(who, row, object, verb, turn).await?);
         }
         let prepared = self.inner.prepare(&table, &key, object, Some(&row), verb)?;
         let changed = self.inner.commit(who, &table, prepared, Some(Arc::clone(&row)), verb, turn).await?;
@@ -300,6 +333,9 @@ impl Objects {
             return Err(Fault::Locked { kind: "DELETE", model, key }.into());
         }
         let mut users = users_of(&self.inner.state, prefix, &key);
+        if prefix == "jobs" {
+            users.extend(crate::jobs::holds(&self.inner.state, &row.map()));
+        }
         if prefix == "profiles" && key == "global" {
             users.insert(0, "Profile global always exists and cannot be deleted".to_owned());
         }

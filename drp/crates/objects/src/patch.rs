@@ -33,6 +33,8 @@ struct Operation {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Patch {
     ops: Vec<Operation>,
+    /// A machine may leave tasks undone (`force=true`, wire-protocol §3.4).
+    pub(crate) force: bool,
 }
 
 /// Where a patch failed and why.
@@ -83,7 +85,7 @@ impl Patch {
             };
             ops.push(Operation { verb, path, from, value });
         }
-        Ok(Self { ops })
+        Ok(Self { ops, force: false })
     }
 
     /// The claim actions the patch needs: `update:<path>` per operation that is not a test, both paths for a move
@@ -120,6 +122,13 @@ impl Patch {
         };
         self.apply(&mut document).map_err(failed)?;
         Ok(document)
+    }
+
+    /// The same patch with the query control `force` (wire-protocol §3.4): a machine may leave tasks undone.
+    #[must_use]
+    pub fn forced(mut self, force: bool) -> Self {
+        self.force = force;
+        self
     }
 
     /// Applies all operations to a document. When one fails the document is left half patched: patch a copy.

@@ -75,6 +75,14 @@ pub(crate) struct Prepared {
     pub(crate) followers: Vec<Follower>,
 }
 
+/// One object of a transaction.
+pub(crate) struct Write {
+    pub(crate) table: Arc<Table>,
+    pub(crate) prepared: Prepared,
+    pub(crate) old: Option<Arc<Row>>,
+    pub(crate) verb: Verb,
+}
+
 impl Inner {
     /// Waits for an object's turn.
     pub(crate) async fn turn(&self, prefix: &str, key: &str) -> Turn {
@@ -86,6 +94,12 @@ impl Inner {
     pub(crate) async fn turn_of(&self, prefix: &str, key: &str, powers: bool) -> Turn {
         let powers = if powers { Some(Arc::clone(&self.powers).lock_owned().await) } else { None };
         let layers = Arc::clone(&self.topology).read_owned().await;
+        // A job and its machine change together, so they take turns as one.
+        let machine = if prefix == "jobs" { crate::jobs::machine_of(&self.state, key) } else { None };
+        let (prefix, key) = match &machine {
+            Some(machine) => ("machines", machine.as_str()),
+            None => (prefix, key),
+        };
         Turn { _key: self.locks.lock(prefix, key).await, _layers: layers, _powers: powers }
     }
 
@@ -283,47 +297,65 @@ impl Inner {
         verb: Verb,
         turn: Turn,
     ) -> Result<Fetched, Fault> {
-        let Prepared { mut row, reservation, new_key, hidden, followers } = prepared;
-        let prefix = table.kind.prefix.clone();
-        let mut ops = vec![Op::put(prefix.as_str(), &*row.key, row.json.clone())];
-        if let Some((name, key)) = &new_key {
-            ops.push(Op::put(secure::SPACE, name.as_str(), key.to_bytes().to_vec()));
+        let write = Write { table: Arc::clone(table), prepared, old, verb };
+        let written = self.commit_all(who, vec![write], turn).await?;
+        written.into_iter().next().ok_or_else(lost)
+    }
+
+    /// Writes examined objects in one transaction, then, in commit order, shows them and publishes their events.
+    pub(crate) async fn commit_all(
+        &self,
+        who: &Principal,
+        writes: Vec<Write>,
+        turn: Turn,
+    ) -> Result<Vec<Fetched>, Fault> {
+        let mut ops = Vec::with_capacity(writes.len());
+        for Write { table, prepared, .. } in &writes {
+            ops.push(Op::put(table.kind.prefix.as_str(), &*prepared.row.key, prepared.row.json.clone()));
+            if let Some((name, key)) = &prepared.new_key {
+                ops.push(Op::put(secure::SPACE, name.as_str(), key.to_bytes().to_vec()));
+            }
+            if let Some((name, value)) = &prepared.hidden {
+                ops.push(Op::put(secure::SPACE, name.as_str(), value.clone().into_bytes()));
+            }
+            ops.extend(prepared.followers.iter().map(Follower::op));
         }
-        if let Some((name, value)) = &hidden {
-            ops.push(Op::put(secure::SPACE, name.as_str(), value.clone().into_bytes()));
-        }
-        ops.extend(followers.iter().map(Follower::op));
-        let (state, table, principal) = (Arc::clone(&self.state), Arc::clone(table), who.name.clone());
-        let done: Arc<Mutex<Option<Fetched>>> = Arc::default();
+        let (state, principal) = (Arc::clone(&self.state), who.name.clone());
+        let done: Arc<Mutex<Vec<Fetched>>> = Arc::default();
         let answer = Arc::clone(&done);
         let batch = Batch::new(ops).then(move |committed| {
-            row.revision = committed.revision;
-            let row = Arc::new(row);
-            if let Some((name, key)) = new_key {
-                state.keys.insert(name, key);
+            let mut written = Vec::with_capacity(writes.len());
+            for Write { table, prepared, old, verb } in writes {
+                let Prepared { mut row, reservation, new_key, hidden, followers } = prepared;
+                row.revision = committed.revision;
+                let row = Arc::new(row);
+                if let Some((name, key)) = new_key {
+                    state.keys.insert(name, key);
+                }
+                if let Some((name, value)) = hidden {
+                    state.hide(name, Some(value));
+                }
+                table.put(Arc::clone(&row));
+                // Before the event of the object, which those inside shall see.
+                for follower in followers {
+                    follower.apply(&state, committed.revision);
+                }
+                state.events.happened(Happening {
+                    kind: table.kind.prefix.clone(),
+                    action: verb.event(),
+                    key: row.key.to_string(),
+                    principal: principal.clone(),
+                    object: row.json.clone(),
+                    original: old.map(|old| old.json.clone()).unwrap_or_default(),
+                });
+                written.push(row.fetched());
+                drop(reservation);
             }
-            if let Some((name, value)) = hidden {
-                state.hide(name, Some(value));
-            }
-            table.put(Arc::clone(&row));
-            // Before the event of the object, which those inside shall see.
-            for follower in followers {
-                follower.apply(&state, committed.revision);
-            }
-            state.events.happened(Happening {
-                kind: prefix,
-                action: verb.event(),
-                key: row.key.to_string(),
-                principal,
-                object: row.json.clone(),
-                original: old.map(|old| old.json.clone()).unwrap_or_default(),
-            });
-            *answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(row.fetched());
-            drop((reservation, turn));
+            *answer.lock().unwrap_or_else(PoisonError::into_inner) = written;
+            drop(turn);
         });
         self.store.submit(batch).await?;
-        let fetched = done.lock().unwrap_or_else(PoisonError::into_inner).take();
-        fetched.ok_or_else(|| Fault::Store("the store lost the answer to a write".to_owned(), false))
+        Ok(std::mem::take(&mut *done.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
     /// Deletes an object with its secrets, then shows what is below it and publishes the event.
@@ -368,6 +400,10 @@ impl Inner {
         self.store.submit(batch).await?;
         Ok(())
     }
+}
+
+fn lost() -> Fault {
+    Fault::Store("the store lost the answer to a write".to_owned(), false)
 }
 
 /// Whether objects of a type have a part that is kept apart.

@@ -6,6 +6,7 @@ use crate::app::{App, Place};
 use crate::audit::Audit;
 use crate::backend::Wiring;
 use crate::content_files::ContentFiles;
+use crate::job_logs::JobLogs;
 use crate::life::{Life, Phase};
 use crate::listen::{BaseRoot, LocalSocket, WithLocalAddr, bind, bind_local, certificate, private_dir};
 use crate::logins::Logins;
@@ -89,6 +90,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), ServeError> {
     };
     let objects =
         Objects::open(Arc::clone(&store), options).await.map_err(|e| ServeError::Objects(e.to_string()))?;
+    after_a_crash(&settings, &objects).await?;
     logging::keep_in(&objects);
     let content_problems = files_of_content.place(&objects).await;
     logging::heed(&settings, &objects.prefs(false));
@@ -150,6 +152,21 @@ pub(crate) async fn run(settings: Settings) -> Result<(), ServeError> {
     let closing = Arc::clone(&store);
     let _ = tokio::task::spawn_blocking(move || closing.close()).await;
     tracing::info!(base = %base.path().display(), "stopped");
+    Ok(())
+}
+
+/// Ends what was under way when the daemon died: actions of task lists, whose outcome nobody knows, and logs of jobs that
+/// were deleted.
+async fn after_a_crash(settings: &Settings, objects: &Objects) -> Result<(), ServeError> {
+    let logs = JobLogs::under(&settings.base_root);
+    for job in objects.fail_orphans().await.map_err(|e| ServeError::Objects(e.to_string()))? {
+        tracing::warn!(job, "an action of a task list was under way when the daemon ended");
+        let text = "The daemon ended while this action ran: whether it took effect is not known.\n";
+        if let Err(error) = logs.append(&job, text.into()).await {
+            tracing::warn!(job, %error, "its log cannot be written");
+        }
+    }
+    logs.prune(|job| objects.resolve("jobs", job).is_some());
     Ok(())
 }
 

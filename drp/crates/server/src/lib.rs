@@ -12,6 +12,7 @@ mod daemon;
 mod error;
 mod explode;
 mod http;
+mod job_logs;
 mod life;
 mod limits;
 mod listen;

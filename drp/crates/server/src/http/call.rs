@@ -94,7 +94,11 @@ impl Call {
         }
         for action in patch.actions() {
             let action = action.replacen("update:", &format!("update:{at}"), 1);
-            self.claim(scope, &action, id)?;
+            // The task list of a machine has a claim of its own, too.
+            let tasks = scope == "machines" && action.starts_with("update:/Tasks");
+            if !tasks || self.claim(scope, "updateTaskList", id).is_err() {
+                self.claim(scope, &action, id)?;
+            }
             self.story.detail(action);
         }
         Ok(())

@@ -91,6 +91,11 @@ impl Failure {
         if (400..=999).contains(&self.0.code) { self.0.code } else { 500 }
     }
 
+    /// What went wrong.
+    pub(crate) fn error(&self) -> &Error {
+        &self.0
+    }
+
     /// The error in the one shape of the wire.
     pub(crate) fn into_reply(self) -> Reply {
         let status = StatusCode::from_u16(self.0.code).ok().filter(|s| s.as_u16() >= 400);

@@ -21,7 +21,8 @@ const DEADLINE: Duration = Duration::from_secs(3_600);
 pub(super) async fn route(call: Call, set: &str, id: &str, command: Option<&&str>) -> Answer {
     let plugin = call.query.get("plugin").map(str::to_owned);
     let objects = call.app.objects.clone();
-    let shown = if set == "system" { "" } else { id };
+    // The system is the profile `global` (wire-protocol §3.8); claims on it name no object.
+    let (id, shown) = if set == "system" { ("global", "") } else { (id, id) };
     match (call.method(), command) {
         (&Method::GET | &Method::HEAD, None) => {
             call.claim(set, "actions", shown)?;
@@ -49,10 +50,23 @@ pub(super) async fn route(call: Call, set: &str, id: &str, command: Option<&&str
 async fn run(mut call: Call, set: &str, id: &str, command: &str, plugin: Option<&str>) -> Answer {
     let bytes = call.optional_json(JSON_LIMIT).await?;
     let body: Option<JsonMap> = if bytes.is_empty() { None } else { call.decode(&bytes)? };
-    let offered = wait_for_offer(&call, set, command, plugin).await?;
+    let body = body.unwrap_or_default();
+    Ok(Reply::raw(invoke(&call, set, id, command, plugin, &body).await?))
+}
+
+/// Fills, announces, invokes; gives the plugin's JSON.
+pub(super) async fn invoke(
+    call: &Call,
+    set: &str,
+    id: &str,
+    command: &str,
+    plugin: Option<&str>,
+    body: &JsonMap,
+) -> Result<bytes::Bytes, Failure> {
+    let offered = wait_for_offer(call, set, command, plugin).await?;
     let objects = &call.app.objects;
-    let action = objects.fill_action(set, id, command, plugin, &body.unwrap_or_default(), &offered)?;
-    announce(&call, set, id, &action);
+    let action = objects.fill_action(set, id, command, plugin, body, &offered)?;
+    announce(call, set, id, &action);
     tracing::debug!(request = %call.id, plugin = action.plugin, command, set, id, "action");
     let host = call.app.host()?;
     let began = Instant::now();
@@ -67,8 +81,7 @@ async fn run(mut call: Call, set: &str, id: &str, command: &str, plugin: Option<
     };
     let chosen = offered.iter().find(|offer| offer.plugin == action.plugin);
     call.app.metrics.action(chosen.map_or("", |offer| &offer.action.provider), result, began);
-    let answer = answer?;
-    Ok(Reply::raw(answer))
+    Ok(answer?)
 }
 
 /// The event of an action (wire-protocol §3.8 step 6). Secure values are opened in `Params` for the plugin alone, so

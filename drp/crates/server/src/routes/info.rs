@@ -9,10 +9,14 @@ pub(crate) const FEATURES: &[&str] = &[
     "api-v3",
     "sane-exit-codes",
     "common-blob-size",
+    "job-exit-states",
     "profileless-machine",
     "threaded-log-levels",
     "plugin-v2",
+    "fsm-runner",
     "plugin-v2-safe-config",
+    "workflows",
+    "default-workflow",
     "http-range-header",
     "roles",
     "tenants",
@@ -20,9 +24,13 @@ pub(crate) const FEATURES: &[&str] = &[
     "separate-meta-api",
     "slim-objects",
     "secure-param-upgrade",
+    "actions-in-task-list",
     "bundle-objects",
     "secure-params-in-content-packs",
+    "task-prerequisites",
     "content-prerequisite-version-checking",
+    "stage-paramer",
+    "selective-job-purge",
 ];
 
 /// GET `/info`.

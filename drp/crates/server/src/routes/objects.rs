@@ -40,12 +40,14 @@ pub(super) async fn one(mut call: Call, prefix: &str, id: &str) -> Answer {
         }
         Method::PUT => {
             call.claim(prefix, "update", id)?;
+            let force = call.query.is_set("force");
             let body: Value = call.json().await?;
-            let changed = call.app.objects.replace(&call.who, prefix, id, body).await?;
+            let changed = call.app.objects.replace_with(&call.who, prefix, id, body, force).await?;
             Ok(tagged(StatusCode::OK, changed))
         }
         Method::PATCH => {
-            let patch = Patch::parse(&call.json_bytes(JSON_LIMIT).await?)?;
+            let force = call.query.is_set("force");
+            let patch = Patch::parse(&call.json_bytes(JSON_LIMIT).await?)?.forced(force);
             call.claim_patch(prefix, id, "", &patch)?;
             let changed = call.app.objects.patch(&call.who, prefix, id, &patch).await?;
             Ok(tagged(StatusCode::OK, changed))
@@ -53,6 +55,9 @@ pub(super) async fn one(mut call: Call, prefix: &str, id: &str) -> Answer {
         Method::DELETE => {
             call.claim(prefix, "delete", id)?;
             let gone = call.app.objects.delete(&call.who, prefix, id).await?;
+            if prefix == "jobs" {
+                super::jobs::logs(&call).remove(&gone.key);
+            }
             Ok(tagged(StatusCode::OK, gone))
         }
         _ => call.not_allowed(),
@@ -60,7 +65,7 @@ pub(super) async fn one(mut call: Call, prefix: &str, id: &str) -> Answer {
 }
 
 /// The query string; `decode` needs a claim of its own.
-fn list_query(call: &Call, prefix: &str, id: &str) -> Result<ListQuery, Failure> {
+pub(super) fn list_query(call: &Call, prefix: &str, id: &str) -> Result<ListQuery, Failure> {
     let mut query = ListQuery::parse(call.query.pairs().filter(|(key, _)| *key != "token"))?;
     query.head = call.method() == Method::HEAD;
     if query.decode {

@@ -67,9 +67,10 @@ pub(super) async fn password(mut call: Call, user: &str) -> Answer {
     Ok(tagged(StatusCode::OK, changed))
 }
 
-/// GET `/whoami`: the principal behind the credentials.
-pub(super) fn whoami(call: &Call) -> Answer {
+/// GET `/whoami`: the principal behind the credentials. POST: the machine behind a description.
+pub(super) async fn whoami(call: Call) -> Answer {
     match *call.method() {
+        Method::POST => super::pools::whoami(call).await,
         Method::GET | Method::HEAD => {
             Ok(Reply::ok(&serde_json::json!({"Principal": call.who.name, "Subject": call.who.subject})))
         }

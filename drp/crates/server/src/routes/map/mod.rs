@@ -2,8 +2,10 @@
 
 mod content;
 mod daemon;
+mod jobs;
 mod objects;
 mod people;
+mod pools;
 
 use super::table::Table;
 use std::sync::OnceLock;
@@ -12,7 +14,14 @@ use std::sync::OnceLock;
 pub(crate) fn table() -> &'static Table {
     static TABLE: OnceLock<Table> = OnceLock::new();
     TABLE.get_or_init(|| {
-        let areas = [daemon::routes(), content::routes(), people::routes(), objects::routes()];
+        let areas = [
+            daemon::routes(),
+            content::routes(),
+            people::routes(),
+            jobs::routes(),
+            pools::routes(),
+            objects::routes(),
+        ];
         Table { routes: areas.into_iter().flatten().collect() }
     })
 }

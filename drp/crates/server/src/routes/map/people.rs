@@ -9,11 +9,20 @@ use serde_json::json;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        Route::new("/whoami", at_once!(call, _ => users::whoami(&call))).tag("users").get(
-            op("whoami", "Whose credentials these are")
-                .gives_shape(200, Shape::Json(any))
-                .example(eg("/whoami").answer(json!({"Principal": "user:rocketskates"}))),
-        ),
+        Route::new("/whoami", to!(call, _ => users::whoami(call)))
+            .tag("users")
+            .get(
+                op("whoami", "Whose credentials these are")
+                    .gives_shape(200, Shape::Json(any))
+                    .example(eg("/whoami").answer(json!({"Principal": "user:rocketskates"}))),
+            )
+            .post(
+                op("whoami_machine", "Which machine fits a description of its parts, and a token for it")
+                    .notes("`OnDiskUUID`, `Fingerprint` and `MacAddrs` of the body count. `Result` of the answer holds `Score`, `Uuid` and `Token`; empty when no machine fits well.")
+                    .takes::<drp_protocol::JsonMap>()
+                    .gives_shape(200, Shape::Json(any))
+                    .example(eg("/whoami").body(json!({"MacAddrs": []})).answer(json!({"Result": {"Uuid": ""}}))),
+            ),
         Route::new("/users/{id}/token", at_once!(call, at => users::token(&call, at.one(0))))
             .tag("users")
             .get(
