@@ -16,18 +16,20 @@ pub struct ParamQuery {
     pub aggregate: bool,
     /// Open secure params; needs the claim `getSecure`.
     pub decode: bool,
+    /// Put maps and lists of all that `aggregate` looks at together.
+    pub compose: bool,
 }
 
 impl ParamQuery {
     /// Both: what an action would be given.
     #[must_use]
     pub fn resolved() -> Self {
-        Self { aggregate: true, decode: true }
+        Self { aggregate: true, decode: true, compose: false }
     }
 
     fn append_to(self, path: &mut String) {
         let mut mark = '?';
-        for (on, name) in [(self.aggregate, "aggregate"), (self.decode, "decode")] {
+        for (on, name) in [(self.aggregate, "aggregate"), (self.decode, "decode"), (self.compose, "compose")] {
             if on {
                 path.push(mark);
                 path.push_str(name);

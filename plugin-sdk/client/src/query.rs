@@ -80,6 +80,12 @@ impl Query {
         self.with("aggregate", "true")
     }
 
+    /// As [`Query::aggregate`], with maps and lists of all sources put together.
+    #[must_use]
+    pub fn compose(self) -> Self {
+        self.with("compose", "true")
+    }
+
     /// Appends the query string to a path.
     pub(crate) fn append_to(&self, path: &mut String) {
         for (at, (name, value)) in self.0.iter().enumerate() {

@@ -112,6 +112,9 @@ fn add_show(mut query: Query, show: &ShowArgs) -> Query {
     if show.aggregate {
         query = query.aggregate();
     }
+    if show.compose {
+        query = query.compose();
+    }
     if show.decode {
         query = query.decode();
     }

@@ -51,7 +51,7 @@ pub(crate) async fn run(cx: &Context<'_>, prefix: &str, verb: ParamVerb) -> Resu
 }
 
 fn query(read: ReadArgs) -> ParamQuery {
-    ParamQuery { aggregate: read.aggregate, decode: read.decode }
+    ParamQuery { aggregate: read.aggregate, decode: read.decode, compose: read.compose }
 }
 
 async fn get(cx: &Context<'_>, prefix: &str, id: &str, name: &str, read: ReadArgs) -> Result<(), Failure> {

@@ -36,6 +36,9 @@ pub(crate) struct ShowArgs {
     /// Fill params from profiles, stage, global and defaults
     #[arg(long)]
     pub(crate) aggregate: bool,
+    /// Look further, and put the maps and lists that are found together
+    #[arg(long)]
+    pub(crate) compose: bool,
     /// Open secure params
     #[arg(long)]
     pub(crate) decode: bool,
@@ -47,6 +50,9 @@ pub(crate) struct ReadArgs {
     /// Look further in profiles, stage, global and defaults
     #[arg(long)]
     pub(crate) aggregate: bool,
+    /// Look further, and put the maps and lists that are found together
+    #[arg(long)]
+    pub(crate) compose: bool,
     /// Open secure params
     #[arg(long)]
     pub(crate) decode: bool,

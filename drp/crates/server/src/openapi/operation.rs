@@ -304,6 +304,7 @@ pub(crate) fn view_query() -> Vec<Parameter> {
         text("params", "Comma list of the params to show"),
         switch("decode", "Open secure params; needs the claim `getSecure`"),
         switch("aggregate", "With the params of profiles, stage and the `global` profile"),
+        switch("compose", "As `aggregate`, with maps and lists of all of them put together"),
     ]
 }
 
