@@ -63,6 +63,11 @@ async fn bodies_that_make_no_sense() {
     assert_eq!(raw("POST", "/api/v3/profiles/hall/params/xx", deep.into()).await.status, 400);
     let large = raw("POST", "/api/v3/profiles", vec![b' '; (16 << 20) + 1]).await;
     refused(&large, 413, "POST", &["The body is larger than 16777216 bytes"]);
+    // A hundred megabytes of unknown length.
+    let pieces = (0..100).map(|_| Ok::<_, std::io::Error>(vec![b' '; 1 << 20]));
+    let chunked = daemon.request("POST", "/api/v3/profiles").header("content-type", "application/json");
+    let chunked = chunked.body(reqwest::Body::wrap_stream(futures_util::stream::iter(pieces)));
+    refused(&answer(chunked).await, 413, "POST", &["The body is larger than 16777216 bytes"]);
     assert_eq!(daemon.get("profiles/hall").await["Description"], "kept");
 }
 
