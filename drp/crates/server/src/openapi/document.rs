@@ -211,6 +211,8 @@ impl Writer {
             Shape::Json(make) => make(&mut self.generator).to_value(),
             Shape::Object => make(&mut self.generator).to_value(),
             Shape::Objects => json!({"type": "array", "items": make(&mut self.generator).to_value()}),
+            // Each of its events is an object of its own (WHATWG HTML §9.2).
+            Shape::Text("text/event-stream") => json!({}),
             Shape::Text(_) => json!({"type": "string"}),
             Shape::Octets | Shape::Anything | Shape::Nothing => json!({}),
         }
