@@ -1,6 +1,6 @@
 //! The HTTP contract as tables: each file of `exchanges/` is a test that runs its requests, in order, against a real
 //! daemon of its own. How to write one: README.md beside this file.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
 
 mod compare;
 mod exchange;
