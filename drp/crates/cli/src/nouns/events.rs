@@ -3,7 +3,7 @@
 use crate::commands::Context;
 use crate::noun::{Noun, noun};
 use crate::{Exit, Failure, input};
-use drp_client::{EventStream, Incoming};
+use drp_client::{EventStream, Incoming, Resumable};
 use drp_protocol::Event;
 use serde_json::json;
 
@@ -15,6 +15,10 @@ enum Verb {
         /// TYPE.ACTION.KEY, each part * or a comma list
         #[arg(default_value = "*.*.*")]
         patterns: Vec<String>,
+        /// Begin after the event of this id, or with 0 for all that the daemon still keeps. Each event then shows its
+        /// id, and what is lost shows as a gap
+        #[arg(long, value_name = "ID")]
+        from: Option<String>,
     },
     /// Publish an event
     Post {
@@ -27,12 +31,14 @@ pub(super) const NOUN: Noun = noun!("events", "Events", Verb, run);
 
 async fn run(cx: &Context<'_>, _: &str, verb: Verb) -> Result<(), Failure> {
     match verb {
-        Verb::Watch { patterns } => {
+        Verb::Watch { patterns, from } => {
             let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
+            if let Some(from) = from {
+                return resume(cx, &patterns, &from).await;
+            }
             let mut stream = open(cx, &patterns).await?;
             while let Some(event) = next(cx, &mut stream).await? {
-                let Event { time, r#type, action, key, principal, .. } = &event;
-                cx.printer.item(&json!(event), &format!("{time}  {type}.{action}.{key}  {principal}"))?;
+                cx.printer.item(&json!(event), &text(&event))?;
             }
             Ok(())
         }
@@ -46,6 +52,32 @@ async fn run(cx: &Context<'_>, _: &str, verb: Verb) -> Result<(), Failure> {
                 return Ok(());
             }
             Ok(cx.client.post_event(&event).await?)
+        }
+    }
+}
+
+fn text(event: &Event) -> String {
+    let Event { time, r#type, action, key, principal, .. } = event;
+    format!("{time}  {type}.{action}.{key}  {principal}")
+}
+
+/// The stream that knows where it was. What it prints is enough to go on from later.
+async fn resume(cx: &Context<'_>, patterns: &[&str], from: &str) -> Result<(), Failure> {
+    let mut stream = cx.client.resumable_events(patterns, Some(from)).await?;
+    loop {
+        match stream.next().await? {
+            Resumable::Event { id, event } => {
+                let mut shown = json!(event);
+                shown["Id"] = json!(id);
+                cx.printer.item(&shown, &format!("{id}  {}", text(&event)))?;
+            }
+            Resumable::Gap { id, epoch, from, to } => {
+                let last = to.map_or("its end".to_owned(), |to| to.to_string());
+                let text = format!("{id}  events from {from} to {last} of {epoch} are lost");
+                cx.printer
+                    .item(&json!({ "Id": id, "Gap": { "Epoch": epoch, "From": from, "To": to } }), &text)?;
+            }
+            _ => {}
         }
     }
 }
