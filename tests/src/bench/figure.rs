@@ -12,6 +12,7 @@ pub(crate) enum Amount {
     /// Times a second.
     Rate(f64),
     Bytes(u64),
+    Count(usize),
 }
 
 impl Amount {
@@ -21,6 +22,8 @@ impl Amount {
             Amount::Rate(rate) => rate,
             #[allow(clippy::cast_precision_loss)]
             Amount::Bytes(bytes) => bytes as f64,
+            #[allow(clippy::cast_precision_loss)]
+            Amount::Count(count) => count as f64,
         }
     }
 
@@ -29,6 +32,7 @@ impl Amount {
             Amount::Time(_) => "s",
             Amount::Rate(_) => "1/s",
             Amount::Bytes(_) => "B",
+            Amount::Count(_) => "",
         }
     }
 
@@ -42,6 +46,7 @@ impl Amount {
             Amount::Rate(_) => format!("{number:.0} /s"),
             Amount::Bytes(_) if number >= 1024.0 * 1024.0 => format!("{:.1} MB", number / (1024.0 * 1024.0)),
             Amount::Bytes(_) => format!("{:.1} kB", number / 1024.0),
+            Amount::Count(count) => count.to_string(),
         }
     }
 }

@@ -53,7 +53,7 @@ pub(super) async fn consensus(call: Call, _: &[&str]) -> Answer {
 
 /// What a daemon that is one node does not do, and what to do instead.
 fn alone(call: &Call, instead: &str) -> Answer {
-    let mut error = Error::new(501, call.method().as_str(), format!("Not implemented: {instead}"));
+    let mut error = Error::new(409, call.method().as_str(), format!("Not on a single node: {instead}"));
     error.key = call.url().to_owned();
     Err(error.into())
 }

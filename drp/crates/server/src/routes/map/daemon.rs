@@ -181,8 +181,8 @@ fn process() -> Vec<Route> {
             .any_method()
             .get(
                 op("system_consensus", "High availability, which one node has not")
-                    .fails(&[501])
-                    .example(eg("/system/consensus/state").expect(501)),
+                    .fails(&[409])
+                    .example(eg("/system/consensus/state").expect(409)),
             ),
         Route::new("/static/cert", at_once!(call, _ => files::certificate(&call))).tag("system").get(
             op("certificate", "The certificate chain of the API as PEM")
@@ -206,7 +206,7 @@ fn not_alone(template: &'static str, id: &'static str, summary: &'static str) ->
         "upgrade" => Route::new(template, to!(call, _ => system::route(call, &["upgrade"]))),
         _ => Route::new(template, to!(call, _ => system::route(call, &["cert"]))),
     };
-    route.tag("system").post(op(id, summary).fails(&[501]).example(eg(template).expect(501)))
+    route.tag("system").post(op(id, summary).fails(&[409]).example(eg(template).expect(409)))
 }
 
 /// What plugins serve themselves: any method, any answer.
