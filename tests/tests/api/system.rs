@@ -22,10 +22,14 @@ async fn info_is_honest_and_complete() {
         "api-v3",                                // this whole test program
         "sane-exit-codes",                       // drp-tests cli: exit codes
         "common-blob-size",                      // files: uploads answer Path and Size
+        "job-exit-states",                       // wire: jobs
         "profileless-machine",                   // params: a machine has Params of its own
         "threaded-log-levels",                   // lamp: a_traced_request_can_be_followed_into_the_plugin
         "plugin-v2",                             // lamp, actions
+        "fsm-runner",                            // drp-tests jobs: walk
         "plugin-v2-safe-config",                 // lamp: secrets_reach_the_plugin_and_nobody_else
+        "workflows",                             // drp-tests jobs: walk
+        "default-workflow",                      // wire: references.yaml
         "http-range-header",                     // files: ranges
         "roles",                                 // auth: claims_are_checked
         "tenants",                               // wire: tenants.yaml
@@ -33,9 +37,13 @@ async fn info_is_honest_and_complete() {
         "separate-meta-api",                     // objects: meta_is_patched_on_its_own
         "slim-objects",                          // objects: lists_filter_sort_and_count
         "secure-param-upgrade",                  // params: plain values of secure params are sealed
+        "actions-in-task-list",                  // drp-tests jobs: walk
         "bundle-objects",                        // content_layers_come_and_go: Bundle names the layer
         "secure-params-in-content-packs",        // drp-objects engine: layers
+        "task-prerequisites",                    // wire: jobs
         "content-prerequisite-version-checking", // wire: contents.yaml
+        "stage-paramer",                         // drp-objects engine: params
+        "selective-job-purge",                   // wire: jobs
     ]);
     assert_eq!(info["features"], features);
     assert_eq!(info["scopes"]["machines"]["getSecure"], json!({}));
