@@ -53,8 +53,9 @@ enum Kind {
     Link,
 }
 
-/// Unpacks an archive into a directory that exists. Gives the number of files. Blocks.
-pub(crate) fn explode(archive: &Path, into: &Path) -> Result<usize, Refused> {
+/// Unpacks an archive into a directory that exists; `may` says whether a path below it may be written. Gives the number
+/// of files. Blocks.
+pub(crate) fn explode(archive: &Path, into: &Path, may: impl Fn(&str) -> bool) -> Result<usize, Refused> {
     let staging = tempfile::Builder::new().prefix(".explode").tempdir_in(into)?;
     let mut unpacked = Unpacked { root: staging.path().to_owned(), ..Unpacked::default() };
     let size = fs::metadata(archive)?.len();
@@ -70,6 +71,13 @@ pub(crate) fn explode(archive: &Path, into: &Path) -> Result<usize, Refused> {
             unpacked.take(open()?, BYTES)?;
         }
         _ => return Err(Refused::archive("is not a tar or tar.gz archive; only these are unpacked")),
+    }
+    let files = unpacked.entries.iter().filter(|(_, kind)| **kind != Kind::Directory);
+    if let Some(path) = files.filter_map(|(path, _)| path.to_str()).find(|path| !may(path)) {
+        return Err(Refused {
+            code: 403,
+            text: format!("holds {path}, which may not be written with these claims"),
+        });
     }
     unpacked.fits(into)?;
     unpacked.go_to(into)?;

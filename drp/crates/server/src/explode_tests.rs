@@ -47,7 +47,7 @@ impl Rig {
         let root = self.dir.path().join("root");
         let path = self.dir.path().join("archive");
         fs::write(&path, bytes).unwrap();
-        explode(&path, &root.join("into"))
+        explode(&path, &root.join("into"), |path| path != "forbidden/x")
     }
 
     /// Every path below the directory that holds everything, with what is in files.
@@ -141,6 +141,7 @@ fn what_is_refused_leaves_nothing() {
         (archive(&[good, ("old", T::Regular, "")]), 409, "where a directory is"),
         (archive(&[good, ("kept/x", T::Regular, "")]), 409, "where a file is"),
         (archive(&[good, ("first/x", T::Regular, "")]), 400, "no directory"),
+        (archive(&[good, ("forbidden/x", T::Regular, "")]), 403, "with these claims"),
         (b"PK\x03\x04 a zip".to_vec(), 400, "not a tar"),
         (Vec::new(), 400, "not a tar"),
         (gzip(b"not a tar at all"), 400, "is broken"),

@@ -148,7 +148,11 @@ async fn upload(mut call: Call, area: &str, root: &Path, key: &str) -> Answer {
     }
     let app = &call.app;
     let stored = match store(&mut data, &parent).await {
-        Ok(stored) if explode => unpack(stored, parent).await,
+        Ok(stored) if explode => {
+            let below = key.rsplit_once('/').map_or(String::new(), |(below, _)| format!("{below}/"));
+            let (claims, area) = (call.who.claims.clone(), area.to_owned());
+            unpack(stored, parent, move |path| claims.allow(&area, "post", &format!("{below}{path}"))).await
+        }
         Ok(stored) => stored.keep(app, &path),
         Err(error) => Err(error),
     };
@@ -210,9 +214,13 @@ async fn store(data: &mut Upload, parent: &Path) -> Result<Stored, Wrong> {
 }
 
 /// Unpacks an upload into the directory of its path; the archive itself is not kept.
-async fn unpack(stored: Stored, into: PathBuf) -> Result<u64, Wrong> {
+async fn unpack(
+    stored: Stored,
+    into: PathBuf,
+    may: impl Fn(&str) -> bool + Send + 'static,
+) -> Result<u64, Wrong> {
     let done = tokio::task::spawn_blocking(move || {
-        let files = crate::explode::explode(stored.aside.path(), &into)?;
+        let files = crate::explode::explode(stored.aside.path(), &into, may)?;
         tracing::info!(files, into = %into.display(), "an uploaded archive is unpacked");
         Ok(stored.size)
     });
