@@ -10,6 +10,7 @@ mod purge;
 use crate::{
     Fetched, Objects, Principal, Result,
     fault::Fault,
+    index::IndexValue,
     lifecycle::text,
     memory::Row,
     objects::Inner,
@@ -117,9 +118,13 @@ impl Objects {
     pub async fn fail_orphans(&self) -> Result<Vec<String>> {
         let mut failed = Vec::new();
         let Some(table) = self.inner.state.table("jobs") else { return Ok(failed) };
+        let state = table.kind.index("State");
         for row in table.snapshot() {
-            let job = row.map();
-            if text(&job, "State") == "running" && text(&job, "Task").starts_with("action:") {
+            let index = state.and_then(|at| row.index.get(at));
+            if !matches!(index, Some(IndexValue::Text(state)) if **state == *"running") {
+                continue;
+            }
+            if text(&row.map(), "Task").starts_with("action:") {
                 self.finish_job(&Principal::system(), &row.key, Outcome::Failed).await?;
                 failed.push(row.key.to_string());
             }

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 /// Error handlers within error handlers.
 const MAX_STACK: usize = 10;
-/// The longest pause between attempts.
-const MAX_PAUSE: u64 = 24 * 3600;
+/// The longest pause between attempts, in seconds: whoever asks waits so long.
+const MAX_PAUSE: u64 = 3600;
 
 impl Inner {
     /// The pauses between attempts of a task, from the param `task-retry/<task>`: a list of seconds.
