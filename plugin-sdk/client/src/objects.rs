@@ -74,6 +74,16 @@ impl Client {
         Ok(List { items: items.unwrap_or_default(), counts })
     }
 
+    /// The objects of a type as the JSON text that the daemon sent, for those who only pass it on.
+    ///
+    /// # Errors
+    /// As [`list`](Self::list).
+    pub async fn list_text(&self, prefix: &str, query: &Query) -> Result<bytes::Bytes, ClientError> {
+        let path = list_path(prefix, query)?;
+        let response = self.respond(Method::GET, &path, None).await?;
+        self.body(response, &path).await
+    }
+
     /// How many objects a list would have, without the list.
     ///
     /// # Errors

@@ -29,7 +29,8 @@ impl ParamQuery {
 
     fn append_to(self, path: &mut String) {
         let mut mark = '?';
-        for (on, name) in [(self.aggregate, "aggregate"), (self.decode, "decode"), (self.compose, "compose")] {
+        for (on, name) in [(self.aggregate, "aggregate"), (self.decode, "decode"), (self.compose, "compose")]
+        {
             if on {
                 path.push(mark);
                 path.push_str(name);

@@ -9,7 +9,7 @@ use http::Method;
 
 use super::daemon::Daemon;
 use super::figure::{Amount, Figure, Outcome};
-use super::fleet::{Fleet, machine};
+use super::fleet::Fleet;
 use super::samples::Samples;
 use super::{Bench, Result};
 
@@ -23,7 +23,9 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Figure>> {
     let daemon = Daemon::start(bench, base.path())?;
     let mut kept = daemon.connect().await?;
     for n in 0..MACHINES {
-        kept.call(Method::POST, "/api/v3/machines", machine(n)?).await?;
+        let machine =
+            serde_json::json!({ "Name": format!("web{n:02}"), "Address": format!("10.1.0.{}", n + 1) });
+        kept.call(Method::POST, "/api/v3/machines", serde_json::to_vec(&machine)?.into()).await?;
     }
     drop(kept);
     let mut figures = pair(bench, &daemon, base.path(), &format!("{MACHINES} machines"), 60, true).await?;

@@ -11,3 +11,4 @@ mod params;
 mod remote;
 mod run;
 mod streams;
+mod words;

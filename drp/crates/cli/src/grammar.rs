@@ -402,6 +402,24 @@ mod tests {
         command.debug_assert();
     }
 
+    /// An argument of the name of a global one would be taken for it.
+    #[test]
+    fn no_argument_is_called_as_a_global_one() {
+        fn look(command: &clap::Command, globals: &[String]) {
+            for arg in command.get_arguments().filter(|arg| !arg.is_global_set()) {
+                let id = arg.get_id().to_string();
+                assert!(!globals.contains(&id), "{}: {id}", command.get_name());
+            }
+            command.get_subcommands().for_each(|inner| look(inner, globals));
+        }
+        let mut command = command();
+        command.build();
+        let globals: Vec<String> =
+            command.get_arguments().filter(|a| a.is_global_set()).map(|a| a.get_id().to_string()).collect();
+        assert!(globals.iter().any(|id| id == "password"), "{globals:?}");
+        look(&command, &globals);
+    }
+
     #[test]
     fn secrets_are_not_in_what_can_be_printed() {
         let words =

@@ -11,6 +11,7 @@ mod fields;
 mod grammar;
 mod hints;
 mod hooks;
+mod indent;
 mod input;
 mod noun;
 mod nouns;

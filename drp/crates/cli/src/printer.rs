@@ -104,6 +104,23 @@ impl Printer {
         self.document(&items.iter().map(|item| only(item, &self.fields)).collect())
     }
 
+    /// Whether JSON text can be printed as it came.
+    #[must_use]
+    pub fn takes_text(&self) -> bool {
+        self.format == Format::Json && self.fields.is_empty()
+    }
+
+    /// A document that is JSON text already.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn json_text(&self, json: &[u8]) -> Result<(), Failure> {
+        if json.trim_ascii() == b"null" {
+            return write_out("[]\n");
+        }
+        write_bytes(&crate::indent::indent(json))
+    }
+
     /// One object of a type; with chosen fields only these.
     ///
     /// # Errors
@@ -288,8 +305,12 @@ fn yaml(value: &Value) -> Result<String, Failure> {
 }
 
 fn write_out(text: &str) -> Result<(), Failure> {
+    write_bytes(text.as_bytes())
+}
+
+fn write_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|e| match e.kind() {
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(|e| match e.kind() {
         io::ErrorKind::BrokenPipe => closed_pipe(),
         _ => Failure::io("standard output", &e),
     })

@@ -131,6 +131,10 @@ async fn list(cx: &Context<'_>, prefix: &str, list: &ListArgs, show: &ShowArgs) 
     {
         query = query.slim("Params");
     }
+    if cx.printer.takes_text() {
+        let text = cx.client.list_text(prefix, &query).await.map_err(|e| filter_hint(prefix, e))?;
+        return cx.printer.json_text(&text);
+    }
     let found = cx.client.list::<Value>(prefix, &query).await.map_err(|e| filter_hint(prefix, e))?;
     cx.printer.list(&found.items, types::columns(prefix))
 }

@@ -18,7 +18,7 @@ enum Verb {
         name: String,
         /// The new password. Others on this host can see it while the command runs: prefer --new-password-file
         #[arg(value_parser = crate::grammar::secret, conflicts_with = "file")]
-        password: Option<Secret>,
+        new_password: Option<Secret>,
         /// File with the new password, - for standard input [default: ask]
         #[arg(long = "new-password-file", value_name = "FILE", value_hint = ValueHint::FilePath)]
         file: Option<PathBuf>,
@@ -55,12 +55,12 @@ pub(super) const NOUN: Noun = noun!("users", "", Verb, run);
 
 async fn run(cx: &Context<'_>, _: &str, verb: Verb) -> Result<(), Failure> {
     match verb {
-        Verb::Password { name, password, file } => {
+        Verb::Password { name, new_password, file } => {
             objects::known(cx, "users", &name, cx.client.tag("users", &name, &Poll::default()).await).await?;
             if cx.dry("PUT", &format!("users/{name}/password"), &json!({ "Password": "***" }))? {
                 return Ok(());
             }
-            let password = match (password, file) {
+            let password = match (new_password, file) {
                 (Some(password), _) => {
                     cx.printer.warn(
                         "others on this host could see the password on the command line: prefer --new-password-file",
