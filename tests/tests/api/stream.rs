@@ -187,3 +187,38 @@ async fn claims_filter_and_dead_credentials_end_a_stream() {
     }
     assert!(stream.block().await.is_none());
 }
+
+/// The client of the SDK comes back by itself: to its place while the daemon lives, with a mark when it was started anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_client_comes_back_by_itself() {
+    use drp_client::{Client, Resumable};
+    let base = tempfile::Builder::new().prefix("drpt").tempdir_in("/tmp").unwrap();
+    let daemon = Daemon::builder().base(base.path()).start();
+    let client = Client::builder().socket(&daemon.socket).build().unwrap();
+    let mut events = client.resumable_events(&["lamp.*.*"], Some("0")).await.unwrap();
+    post(&daemon, "lamp", 1, &json!(null)).await;
+    let next = async |events: &mut drp_client::ResumableEvents| {
+        tokio::time::timeout(std::time::Duration::from_secs(60), events.next()).await.unwrap().unwrap()
+    };
+    let Resumable::Event { id, event } = next(&mut events).await else { panic!("no event") };
+    assert_eq!((event.key.as_str(), events.id()), ("1", Some(id.as_str())));
+    // Another one takes up where this one is.
+    post(&daemon, "lamp", 2, &json!(null)).await;
+    let mut other = client.resumable_events(&["lamp.*.*"], Some(&id)).await.unwrap();
+    let Resumable::Event { event, .. } = next(&mut other).await else { panic!("no event") };
+    assert_eq!(event.key, "2");
+    let Resumable::Event { .. } = next(&mut events).await else { panic!("no event") };
+
+    assert!(daemon.stop().0.success());
+    let daemon = Daemon::builder().base(base.path()).start();
+    post(&daemon, "lamp", 3, &json!(null)).await;
+    let Resumable::Gap { epoch, to, .. } = next(&mut events).await else { panic!("no mark") };
+    assert_eq!((id.split('-').next().unwrap(), to), (epoch.as_str(), None));
+    let Resumable::Event { event, .. } = next(&mut events).await else { panic!("no event") };
+    assert_eq!(event.key, "3");
+
+    for (pattern, from) in [("lamp", None), ("lamp.*.*", Some("yesterday"))] {
+        let refused = client.resumable_events(&[pattern], from).await.unwrap_err().to_string();
+        assert!(refused.contains("is not"), "{refused}");
+    }
+}
