@@ -260,10 +260,15 @@ impl Objects {
         Ok(self.runner_token(&row.key, ttl.unwrap_or(known), Vec::new()))
     }
 
-    /// The token of a job whose task has claims of its own; none for other jobs. It holds for a day at most.
+    /// The token of a job whose task has claims of its own, for its machine or somebody who holds them anyway; none for
+    /// other jobs. It holds for a day at most.
     #[must_use]
-    pub fn job_token(&self, job: &Fetched) -> Option<Secret<String>> {
+    pub fn job_token(&self, who: &Principal, job: &Fetched) -> Option<Secret<String>> {
         let job: drp_protocol::Job = job.model().ok()?;
+        let itself = who.name == format!("runner:{}", job.machine);
+        if !itself && !who.claims.contain(&job.extra_claims) {
+            return None;
+        }
         if job.extra_claims.is_empty() || !self.inner.state.exists("machines", &job.machine) {
             return None;
         }

@@ -220,6 +220,16 @@ impl Claims {
         !asked || self.all_of.iter().all(|claims| holds(claims, scope, action, specific))
     }
 
+    /// Whether an event may be heard. Those of actions that the claims table does not know, `save` and the commands of
+    /// plugins, show an object of the type, so they are for those who may read it; of types it does not know, for all.
+    #[must_use]
+    pub fn hear(&self, scope: &str, action: &str, specific: &str) -> bool {
+        if known(scope, action) || !known(scope, "get") {
+            return self.allow(scope, action, specific);
+        }
+        self.allow(scope, "get", specific) || self.allow(scope, "list", specific)
+    }
+
     /// Whether everything on a scope is allowed for every object with this action, so that no object needs a check.
     #[must_use]
     pub(crate) fn allow_all(&self, scope: &str, action: &str) -> bool {
@@ -306,6 +316,28 @@ mod tests {
         let mut parts = text.split(' ').map(str::to_owned);
         let mut next = || parts.next().unwrap_or_default();
         Claim { scope: next(), action: next(), specific: next() }
+    }
+
+    #[test]
+    fn events_of_odd_actions_are_for_those_who_may_read() {
+        let claims = |scope: &str, action: &str| {
+            Claims::new(vec![Claim { scope: scope.into(), action: action.into(), specific: "k".into() }])
+        };
+        for (scope, action, event, want) in [
+            ("info", "get", ("users", "save", "k"), false),
+            ("users", "get", ("users", "save", "k"), true),
+            ("users", "list", ("users", "save", "k"), true),
+            ("users", "get", ("users", "save", "other"), false),
+            ("machines", "update", ("machines", "poweron", "k"), false),
+            ("machines", "get", ("machines", "update", "k"), false),
+            ("info", "get", ("lamps", "lit", "k"), true),
+        ] {
+            assert_eq!(
+                claims(scope, action).hear(event.0, event.1, event.2),
+                want,
+                "{scope} {action} {event:?}"
+            );
+        }
     }
 
     #[test]

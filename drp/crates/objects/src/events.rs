@@ -132,9 +132,9 @@ impl Occurrence {
     #[must_use]
     pub fn visible_to(&self, claims: &Claims) -> bool {
         if self.kind == "jobs" {
-            return claims.allow(&self.kind, &self.action, self.machine().unwrap_or(&self.key));
+            return claims.hear(&self.kind, &self.action, self.machine().unwrap_or(&self.key));
         }
-        claims.allow(&self.kind, &self.action, &self.key)
+        claims.hear(&self.kind, &self.action, &self.key)
     }
 
     /// The machine of a job, whose key its claims name (wire-protocol §2.4).

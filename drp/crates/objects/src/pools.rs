@@ -147,13 +147,36 @@ pub(crate) fn arrive(machine: &mut JsonMap) {
     set(machine, "PoolStatus", there.into());
 }
 
+/// What an order may say of the machines, the field of a pool's own actions that it takes the place of, and the claim
+/// on machines that saying it takes.
+const ORDERED: [(&str, &str, &str); 5] = [
+    ("pool/workflow", "Workflow", "update:/Workflow"),
+    ("pool/add-profiles", "AddProfiles", "update:/Profiles"),
+    ("pool/remove-profiles", "RemoveProfiles", "update:/Profiles"),
+    ("pool/add-parameters", "AddParameters", "update:/Params"),
+    ("pool/remove-parameters", "RemoveParameters", "update:/Params"),
+];
+
+fn lacks(scope: &str, action: &str, key: &str) -> Fault {
+    Fault::Refused {
+        kind: "AUTH",
+        model: String::new(),
+        key: String::new(),
+        messages: vec![
+            "This order needs a claim beyond that on its pool".to_owned(),
+            format!("Requires: {scope} {action} {key}"),
+        ],
+        code: 403,
+    }
+}
+
 impl Objects {
-    /// The pools that machines are in, sorted (GET `/pools-active`).
+    /// The pools that machines are in, sorted (GET `/pools-active`), but for those that a tenant hides.
     #[must_use]
-    pub fn active_pools(&self) -> Vec<String> {
+    pub fn active_pools(&self, who: &Principal) -> Vec<String> {
         let pools: BTreeSet<String> =
             self.machines().iter().map(|machine| text(machine, "Pool").to_owned()).collect();
-        pools.into_iter().filter(|pool| !pool.is_empty()).collect()
+        pools.into_iter().filter(|pool| !pool.is_empty() && !who.claims.hide("pools", pool)).collect()
     }
 
     fn machines(&self) -> Vec<JsonMap> {
@@ -161,14 +184,16 @@ impl Objects {
         table.map(|table| table.snapshot().iter().map(|row| row.map()).collect()).unwrap_or_default()
     }
 
-    /// The machines of a pool by their `PoolStatus` (GET `/pools/<id>/status`).
+    /// The machines of a pool that the caller may see, by their `PoolStatus` (GET `/pools/<id>/status`).
     ///
     /// # Errors
     /// 404.
-    pub fn pool_status(&self, pool: &str) -> Result<BTreeMap<String, Vec<PoolResult>>> {
-        self.pool(pool, "GET")?;
+    pub fn pool_status(&self, who: &Principal, pool: &str) -> Result<BTreeMap<String, Vec<PoolResult>>> {
+        let (pool, _) = self.pool(pool, "GET")?;
+        let sees = |key: &str| ["list", "get"].iter().any(|action| who.claims.allow("machines", action, key));
+        let here = |machine: &&JsonMap| text(machine, "Pool") == pool && sees(text(machine, "Uuid"));
         let mut by_status: BTreeMap<String, Vec<PoolResult>> = BTreeMap::new();
-        for machine in self.machines().iter().filter(|machine| text(machine, "Pool") == pool) {
+        for machine in self.machines().iter().filter(here) {
             by_status
                 .entry(text(machine, "PoolStatus").to_owned())
                 .or_default()
@@ -177,11 +202,11 @@ impl Objects {
         Ok(by_status)
     }
 
-    /// The pool's object; the default pool needs none.
-    fn pool(&self, pool: &str, word: &'static str) -> Result<JsonMap> {
+    /// The pool's key and object; the default pool needs none.
+    fn pool(&self, pool: &str, word: &'static str) -> Result<(String, JsonMap)> {
         match self.found("pools", pool, word) {
-            Ok((_, row)) => Ok(row.map()),
-            Err(_) if pool == DEFAULT => Ok(JsonMap::new()),
+            Ok((_, row)) => Ok((row.key.to_string(), row.map())),
+            Err(_) if pool == DEFAULT => Ok((DEFAULT.to_owned(), JsonMap::new())),
             Err(error) => Err(error),
         }
     }
@@ -191,8 +216,11 @@ impl Objects {
     /// happens with them: `pool/workflow`, `pool/add-profiles`, `pool/remove-profiles`, `pool/add-parameters`,
     /// `pool/remove-parameters`, over what the pool's own actions say.
     ///
+    /// The caller holds the claim on the pool. What the order says of the machines takes the claims that changing them
+    /// takes, and another source pool that of removing from it. Machines that a tenant hides are left out.
+    ///
     /// # Errors
-    /// 404 for an unknown pool or machine; 406 for a filter that makes no sense; 409 when there are too few machines.
+    /// 403 when such a claim is missing; 404 for an unknown pool or machine; 406 for a filter that makes no sense; 409 when there are too few machines.
     pub async fn pool_step(
         &self,
         who: &Principal,
@@ -200,15 +228,10 @@ impl Objects {
         step: PoolStep,
         order: &JsonMap,
     ) -> Result<Vec<PoolResult>> {
-        let known = self.pool(pool, "POST")?;
+        let (pool, known) = self.pool(pool, "POST")?;
+        let pool = pool.as_str();
         let mut what = known.get(step.actions()).and_then(Value::as_object).cloned().unwrap_or_default();
-        for (key, field) in [
-            ("pool/workflow", "Workflow"),
-            ("pool/add-profiles", "AddProfiles"),
-            ("pool/remove-profiles", "RemoveProfiles"),
-            ("pool/add-parameters", "AddParameters"),
-            ("pool/remove-parameters", "RemoveParameters"),
-        ] {
+        for (key, field, _) in ORDERED {
             if let Some(value) = order.get(key) {
                 what.insert(field.to_owned(), value.clone());
             }
@@ -218,7 +241,17 @@ impl Objects {
             (PoolStep::Add, source) => source,
             _ => pool,
         };
-        let candidates = self.candidates(from, step, order)?;
+        let takes = ["action:remove", "action:removeMachines"];
+        if from != pool && from != DEFAULT && !takes.iter().any(|take| who.claims.allow("pools", take, from))
+        {
+            return Err(lacks("pools", "action:remove", from).into());
+        }
+        let candidates = self.candidates(who, from, step, order)?;
+        for (_, _, action) in ORDERED.iter().filter(|(key, _, _)| order.contains_key(*key)) {
+            if let Some(key) = candidates.iter().find(|key| !who.claims.allow("machines", action, key)) {
+                return Err(lacks("machines", action, key).into());
+            }
+        }
         let number = |key: &str| order.get(key).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
         let named = order.contains_key("pool/machine-list");
         let everything = flag(order, "pool/all-machines") || named;
@@ -247,18 +280,26 @@ impl Objects {
     }
 
     /// The keys of the machines that can take a step.
-    fn candidates(&self, from: &str, step: PoolStep, order: &JsonMap) -> Result<Vec<String>> {
+    fn candidates(
+        &self,
+        who: &Principal,
+        from: &str,
+        step: PoolStep,
+        order: &JsonMap,
+    ) -> Result<Vec<String>> {
         let filters = texts(order, "pool/filter");
         let pairs: Vec<(&str, &str)> = filters.iter().map(|f| f.split_once('=').unwrap_or((f, ""))).collect();
         let query = ListQuery::parse(pairs)?;
         let listing = self.list(&Principal::system(), "machines", &query)?;
-        let machines: Vec<JsonMap> = serde_json::from_slice(&listing.json).unwrap_or_default();
+        let mut machines: Vec<JsonMap> = serde_json::from_slice(&listing.json).unwrap_or_default();
+        machines.retain(|machine| !who.claims.hide("machines", text(machine, "Uuid")));
         let fits = |machine: &JsonMap| text(machine, "Pool") == from && step.fits(machine);
         if order.contains_key("pool/machine-list") {
             let mut keys = Vec::new();
             for id in texts(order, "pool/machine-list") {
                 let by_name = || self.resolve("machines", &format!("Name:{id}"));
                 let key = self.resolve("machines", &id).or_else(by_name);
+                let key = key.filter(|key| !who.claims.hide("machines", key));
                 let key = key.ok_or_else(|| Fault::not_found("POST", "machines", &id))?;
                 let fitting = |machine: &&JsonMap| text(machine, "Uuid") == key && fits(machine);
                 if !machines.iter().any(|machine| fitting(&machine)) {

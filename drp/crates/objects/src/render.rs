@@ -20,6 +20,8 @@ pub struct RenderPlace {
     pub address: String,
     /// `.Info`: what GET `/info` answers.
     pub info: Value,
+    /// Whether templates may make tokens of the machine.
+    pub tokens: bool,
 }
 
 impl Objects {

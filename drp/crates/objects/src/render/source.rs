@@ -59,6 +59,9 @@ impl Machine {
     }
 
     fn token(&self, ttl: Option<Duration>) -> Result<Value, String> {
+        if !self.place.tokens {
+            return Err(format!("a token of the machine needs the claim machines token {}", self.row.key));
+        }
         let token = self.objects.machine_token(&self.row.key, ttl).map_err(|error| error.to_string())?;
         Ok(token.expose().as_str().into())
     }

@@ -1,6 +1,7 @@
 //! Jobs: what a machine's agent asks for and reports (wire-protocol §3.8, §3.9).
 
 use super::{actions as plugin_actions, info::info, objects};
+use crate::audit::{Entry, place};
 use crate::http::{Answer, Call, Failure, JSON_LIMIT, OCTETS, Reply, file_answer};
 use crate::job_logs::JobLogs;
 use bytes::{Bytes, BytesMut};
@@ -47,6 +48,7 @@ async fn next(mut call: Call) -> Answer {
     }
     let known = call.app.objects.resolve("machines", &wanted.machine);
     let machine = known.unwrap_or_else(|| wanted.machine.clone());
+    call.story.about(&machine);
     call.claim("jobs", "create", &machine)?;
     loop {
         let next = call.app.objects.next_job(&call.who, &machine, &wanted.uuid, &wanted.context).await?;
@@ -66,9 +68,9 @@ async fn next(mut call: Call) -> Answer {
     }
 }
 
-/// A new job, with a token when its task may do more than its machine.
+/// A new job, with a token when its task may do more than its machine and the caller may have it.
 fn with_token(call: &Call, job: Fetched) -> Reply {
-    let Some(token) = call.app.objects.job_token(&job) else {
+    let Some(token) = call.app.objects.job_token(&call.who, &job) else {
         return objects::tagged(StatusCode::CREATED, job);
     };
     let mut shown = job.map();
@@ -85,6 +87,7 @@ async fn act(
     command: &str,
 ) -> Result<Fetched, Failure> {
     let answer = plugin_actions::invoke(call, "machines", machine, command, plugin, &JsonMap::new()).await;
+    let status = answer.as_ref().map_or_else(Failure::code, |_| 200);
     let (text, outcome) = match answer {
         Ok(answer) => {
             let shown =
@@ -99,6 +102,23 @@ async fn act(
             (format!("Action {command} {what}:\n{error}\n"), Outcome::Failed)
         }
     };
+    // The request is a POST of a job, of which the audit log of machines would not tell.
+    let (done, status) = match outcome {
+        Outcome::Finished => ("ok", 200),
+        Outcome::Failed => ("failed", status),
+    };
+    call.app.audit.record(Entry {
+        who: call.who.name.clone(),
+        from: place(call.peer),
+        request: call.id.to_string(),
+        action: format!("action:{command}"),
+        scope: "machines".to_owned(),
+        key: machine.to_owned(),
+        outcome: done.to_owned(),
+        status,
+        detail: format!("job {}", job.key),
+        ..Entry::default()
+    });
     if let Err(error) = logs(call).append(&job.key, text.into()).await {
         tracing::warn!(job = job.key, %error, "the log of a job cannot be written");
     }
@@ -176,6 +196,10 @@ pub(super) async fn actions(call: Call, id: &str) -> Answer {
         return call.not_allowed();
     }
     call.claim("jobs", "actions", id)?;
+    // What is rendered may hold opened secrets of the machine, and tokens.
+    let machine = call.app.objects.job_machine(id).unwrap_or_default();
+    call.claim("machines", "getSecure", &machine)?;
+    let tokens = call.who.claims.allow("machines", "token", &machine);
     let info = info(&call);
     let host = if info.address.contains(':') { format!("[{}]", info.address) } else { info.address.clone() };
     let place = RenderPlace {
@@ -183,6 +207,7 @@ pub(super) async fn actions(call: Call, id: &str) -> Answer {
         files_url: format!("http://{host}:{}", info.file_port),
         address: info.address.clone(),
         info: serde_json::to_value(&info).unwrap_or_default(),
+        tokens,
     };
     let os = call.query.get("os").unwrap_or_default().to_owned();
     let (objects, id) = (call.app.objects.clone(), id.to_owned());

@@ -37,6 +37,9 @@ pub(super) async fn show(call: &Call, prefix: &str, id: &str, query: &ListQuery)
                 let who = call.pass.renewed(objects, &call.who);
                 let who = who.ok_or_else(|| Error::new(403, "AUTH", "Validation failed"))?;
                 objects.authorize(&who, call.parts.uri.path(), prefix, "get", id)?;
+                if query.decode {
+                    objects.authorize(&who, call.parts.uri.path(), prefix, "getSecure", id)?;
+                }
             }
             Ok(None) | Err(_) => return Ok(Reply::empty(StatusCode::NOT_MODIFIED).with("etag", &tag)),
         }

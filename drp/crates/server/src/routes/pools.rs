@@ -12,7 +12,7 @@ pub(super) fn active(call: &Call) -> Answer {
         return call.not_allowed();
     }
     call.claim("pools", "list", "")?;
-    Ok(Reply::ok(&call.app.objects.active_pools()))
+    Ok(Reply::ok(&call.app.objects.active_pools(&call.who)))
 }
 
 /// `/pools/<id>/<step>`, and GET `/pools/<id>/status`.
@@ -22,7 +22,7 @@ pub(super) async fn route(mut call: Call, pool: &str, word: &str) -> Answer {
             return call.not_allowed();
         }
         call.claim("pools", "get", pool)?;
-        return Ok(Reply::ok(&call.app.objects.pool_status(pool)?));
+        return Ok(Reply::ok(&call.app.objects.pool_status(&call.who, pool)?));
     }
     let Some(step) = PoolStep::parse(word) else { return call.no_route() };
     if call.method() != Method::POST {
