@@ -40,10 +40,6 @@ pub(super) async fn route(call: Call, area: &str, path: &[&str]) -> Answer {
         }
         (_, &Method::POST) => {
             call.claim(area, "post", &key)?;
-            if call.query.is_set("explode") {
-                // Its archive says itself what it writes, so a claim on one name is not enough.
-                call.claim(area, "post", "")?;
-            }
             upload(call, area, &root, &key).await
         }
         (_, &Method::DELETE) => {
