@@ -89,7 +89,13 @@ pub(super) async fn purge_local(call: Call, id: &str) -> Answer {
     let arches = os.get("SupportedArchitectures").and_then(Value::as_object).into_iter().flatten();
     let images = arches.map(|(_, arch)| arch.get("IsoFile")).chain([os.get("IsoFile")]);
     let root = call.app.place.settings.file_root.join("isos");
-    for image in images.filter_map(|image| image?.as_str()).filter(|image| !image.is_empty()) {
+    let images: Vec<&str> =
+        images.filter_map(|image| image?.as_str()).filter(|image| !image.is_empty()).collect();
+    // The boot environment says which files these are, and whoever may change it could name any.
+    for image in &images {
+        call.claim("isos", "delete", image)?;
+    }
+    for image in images {
         let Some(path) = super::safe_join(&root, image) else { continue };
         match tokio::fs::remove_file(&path).await {
             Ok(()) => {}
