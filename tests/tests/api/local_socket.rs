@@ -109,4 +109,10 @@ async fn a_backup_is_a_store() {
     assert_eq!(restored.get("profiles/lamp").await["Bundle"], "lamps");
     assert_eq!(restored.call("GET", "/api/v3/profiles/other", Value::Null).await.status, 404);
     assert!(base.join("drp.db.before-restore").exists());
+    // What the first one put aside is not replaced by a second one.
+    assert!(restored.stop().0.success());
+    let aside = std::fs::read(base.join("drp.db.before-restore")).unwrap();
+    assert!(restore(&backup).status.success());
+    assert_eq!(std::fs::read(base.join("drp.db.before-restore")).unwrap(), aside);
+    assert!(base.join("drp.db.before-restore.2").exists());
 }

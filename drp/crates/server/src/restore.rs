@@ -5,7 +5,7 @@ use crate::{Backend, ServeError, Settings};
 use std::path::{Path, PathBuf};
 
 /// Puts a backup (GET `/api/v3/backup`, `drp backup`) in the place of the store. What was there is kept beside it
-/// with the ending `.before-restore`. Gives the number of objects in the backup.
+/// with the ending `.before-restore`, or `.before-restore.2` and so on where that is taken. Gives the number of objects in the backup.
 ///
 /// # Errors
 /// A daemon runs on the base root, the backup is no database, or files cannot be moved; then nothing has changed.
@@ -30,8 +30,9 @@ pub fn restore(settings: &Settings, backup: &Path) -> Result<u64, ServeError> {
             return Err(ServeError::Store { backend: backup.display().to_string(), error });
         }
     };
+    let kept = unused(&with_ending(target, "before-restore"));
     for ending in ["", "-wal", "-shm"] {
-        let (from, to) = (join(target, ending), join(&with_ending(target, "before-restore"), ending));
+        let (from, to) = (join(target, ending), join(&kept, ending));
         if from.exists() {
             std::fs::rename(&from, &to).map_err(|e| refuse(&from, e))?;
         }
@@ -48,6 +49,17 @@ fn count(path: &Path) -> Result<u64, String> {
     let objects = store.stats().map_err(|e| e.to_string())?.spaces.values().sum();
     store.close();
     Ok(objects)
+}
+
+/// The path itself, or the first of `path.2`, `path.3` and so on that nothing has: no copy replaces another.
+fn unused(path: &Path) -> PathBuf {
+    if !path.exists() {
+        return path.to_owned();
+    }
+    (2u64..)
+        .map(|n| join(path, &format!(".{n}")))
+        .find(|path| !path.exists())
+        .unwrap_or_else(|| path.to_owned())
 }
 
 fn join(path: &Path, ending: &str) -> PathBuf {

@@ -77,7 +77,12 @@ pub(crate) async fn create(cx: &Context<'_>, prefix: &str, object: &str) -> Resu
     if cx.dry("POST", prefix, &body)? {
         return Ok(());
     }
-    let created: Value = cx.client.create(prefix, &body).await?;
+    let created = cx.send("POST", prefix, Some(&body)).await?;
+    // A machine that asks for its next job may have nothing to do (wire-protocol §3.9).
+    if created.is_null() {
+        cx.printer.remark("there is nothing to do");
+        return Ok(());
+    }
     review(cx, &body, &created).await;
     cx.printer.short(&created)
 }

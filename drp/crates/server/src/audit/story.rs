@@ -73,6 +73,11 @@ impl Story {
         }
     }
 
+    /// Scope and name of an object that the path names by an index, as `Name:bob`.
+    pub(crate) fn names_by_index(&self) -> Option<(&str, &str)> {
+        self.key.contains(':').then_some((self.scope.as_str(), self.key.as_str()))
+    }
+
     /// Names the object, where the path does not: one that is made.
     pub(crate) fn about(&self, key: &str) {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).key = Some(key.to_owned());

@@ -225,6 +225,12 @@ async fn answer(
     let safe = matches!(parts.method, Method::GET | Method::HEAD);
     let span = tracing::error_span!("request", %id);
     let story = Story::new(&who, peer, &id, &parts.method, &rest, &query);
+    // An object has one key in the audit log, whichever of its names the request uses.
+    if let Some((scope, named)) = story.names_by_index()
+        && let Some(key) = app.objects.resolve(scope, named)
+    {
+        story.about(&key);
+    }
     let call = Call {
         app,
         who,
