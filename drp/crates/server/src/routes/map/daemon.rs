@@ -178,11 +178,15 @@ fn process() -> Vec<Route> {
         ),
         Route::new("/system/consensus/{path*}", to!(call, at => system::consensus(call, &at.all())))
             .tag("system")
-            .any_method()
             .get(
                 op("system_consensus", "High availability, which one node has not")
                     .fails(&[409])
                     .example(eg("/system/consensus/state").expect(409)),
+            )
+            .post(
+                op("system_consensus_change", "Would change high availability, which one node has not")
+                    .fails(&[409])
+                    .example(eg("/system/consensus/enroll").expect(409)),
             ),
         Route::new("/static/cert", at_once!(call, _ => files::certificate(&call))).tag("system").get(
             op("certificate", "The certificate chain of the API as PEM")
