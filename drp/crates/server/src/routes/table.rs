@@ -29,6 +29,10 @@ use http::{Method, request::Parts};
 use std::future::Future;
 use std::pin::Pin;
 
+/// The methods that routes of the daemon take.
+const USUAL: [Method; 6] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+
 /// Serves a call whose path fitted.
 pub(crate) type Handler = fn(Call, At) -> Pin<Box<dyn Future<Output = Answer> + Send>>;
 /// Serves whoever comes, without credentials.
@@ -198,8 +202,9 @@ impl Route {
     /// HEAD comes with GET.
     fn takes(&self, method: &Method) -> bool {
         let has = |name: &str| self.operations.iter().any(|op| op.method.eq_ignore_ascii_case(name));
-        self.any_method
-            || has(method.as_str())
+        // Methods beyond the usual ones are for plugins: nothing of the daemon has a use for them.
+        let any = self.any_method && (self.tag == "plugin apis" || USUAL.contains(method));
+        any || has(method.as_str())
             || (*method == Method::HEAD && self.operations.iter().any(|op| op.method == "get" && op.head))
     }
 
@@ -245,8 +250,8 @@ impl Table {
     /// The answer to a method that a route does not take, which names those that it takes (RFC 9110 §15.5.6).
     pub(crate) fn refuse(&self, route: &Route, method: &Method, url: &str) -> Answer {
         let route = self.documented(route);
-        let all = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
-        let taken: Vec<&str> = all.iter().filter(|method| route.takes(method)).map(Method::as_str).collect();
+        let taken: Vec<&str> =
+            USUAL.iter().filter(|method| route.takes(method)).map(Method::as_str).collect();
         Ok(method_not_allowed(method, url).into_reply().with("allow", &taken.join(", ")))
     }
 

@@ -2,7 +2,7 @@
 
 use super::super::pools;
 use super::super::table::{Route, at_once, to};
-use crate::openapi::{Shape, any, eg, op};
+use crate::openapi::{Operation, Shape, any, eg, op};
 use drp_protocol::JsonMap;
 use serde_json::json;
 
@@ -91,12 +91,15 @@ pub(super) fn routes() -> Vec<Route> {
                     .example(eg("/machines/Name:example-machine/releaseToPool").body(json!({})).expect(409)),
             ),
         Route::new("/bootenvs/{id}/purgeLocal", to!(call, at => pools::purge_local(call, at.one(0))))
-            .any_method()
             .tag("bootenvs")
-            .delete(
-                op("bootenvs_purge_local", "Removes the images of a boot environment that are kept here")
-                    .gives_shape(204, Shape::Nothing)
-                    .example(eg("/bootenvs/local/purgeLocal").expect(204)),
-            ),
+            .delete(purge("bootenvs_purge_local"))
+            // Some clients send it as an action.
+            .post(purge("bootenvs_purge_local_post")),
     ]
+}
+
+fn purge(id: &'static str) -> Operation {
+    op(id, "Removes the images of a boot environment that are kept here")
+        .gives_shape(204, Shape::Nothing)
+        .example(eg("/bootenvs/local/purgeLocal").expect(204))
 }
