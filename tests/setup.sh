@@ -14,3 +14,27 @@ need python3 python3
 need curl curl
 need cc gcc
 need jq jq
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+
+if [ ${#missing[@]} -gt 0 ]; then
+  if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+    echo "setup: installing ${missing[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  else
+    echo "setup: MISSING ${missing[*]}: install them as root (apt-get install ${missing[*]}); their tests will say SKIPPED" >&2
+  fi
+fi
+
+# The venv is rebuilt when the pins change.
+stamp=.venv/requirements.txt
+if ! cmp -s tests/peers/requirements.txt "$stamp" 2>/dev/null; then
+  echo "setup: Python venv with the pins of tests/peers/requirements.txt"
+  rm -rf .venv
+  if python3 -m venv .venv && .venv/bin/pip install -q --disable-pip-version-check -r tests/peers/requirements.txt; then
+    cp tests/peers/requirements.txt "$stamp"
+  else
+    echo "setup: MISSING the Python venv; the tests with Python peers will say SKIPPED" >&2
+  fi
+fi
