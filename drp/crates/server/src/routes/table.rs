@@ -82,6 +82,8 @@ pub(crate) struct Route {
     pub(crate) operations: Vec<Operation>,
     /// Whatever the method, the handler gets it.
     pub(crate) any_method: bool,
+    /// Methods that go to the handler too and are documented by the route of all types.
+    also: &'static [&'static str],
     /// Another way to that template, which has the documentation.
     pub(crate) same_as: Option<&'static str>,
 }
@@ -141,6 +143,7 @@ impl Route {
             tag: "",
             operations: Vec::new(),
             any_method: false,
+            also: &[],
             same_as: None,
         }
     }
@@ -159,6 +162,12 @@ impl Route {
 
     pub(crate) fn tag(mut self, tag: &'static str) -> Self {
         self.tag = tag;
+        self
+    }
+
+    /// The handler gets these too, which the route of all types documents.
+    pub(crate) fn also(mut self, methods: &'static [&'static str]) -> Self {
+        self.also = methods;
         self
     }
 
@@ -202,9 +211,9 @@ impl Route {
     /// HEAD comes with GET.
     fn takes(&self, method: &Method) -> bool {
         let has = |name: &str| self.operations.iter().any(|op| op.method.eq_ignore_ascii_case(name));
-        // Methods beyond the usual ones are for plugins: nothing of the daemon has a use for them.
-        let any = self.any_method && (self.tag == "plugin apis" || USUAL.contains(method));
-        any || has(method.as_str())
+        self.any_method
+            || self.also.contains(&method.as_str())
+            || has(method.as_str())
             || (*method == Method::HEAD && self.operations.iter().any(|op| op.method == "get" && op.head))
     }
 

@@ -11,7 +11,7 @@ const JOB: &str = "/jobs/0c5e0b8e-2f0f-4a7c-8a9d-4b1f7d6e5a3c";
 pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::new("/jobs", to!(call, _ => jobs::all(call)))
-            .any_method()
+            .also(&["GET", "HEAD"])
             .tag("jobs")
             .post(
                 op("jobs_create", "Asks what comes next on a machine")
