@@ -180,12 +180,13 @@ impl Shared {
     }
 
     fn answer(&self, pending: Pending, outcome: Result<Committed>) {
+        let Pending { on_commit, answer: waiting, .. } = pending;
         let answer = match outcome {
             Ok(committed) => {
                 let revision = committed.revision;
                 self.revision.store(revision, Ordering::Release);
                 self.commits.fetch_add(1, Ordering::Relaxed);
-                match pending.on_commit {
+                match on_commit {
                     // A panic here must not end the writer: all others would be refused from then on.
                     Some(run) => match catch_unwind(AssertUnwindSafe(|| run(&committed))) {
                         Ok(()) => Ok(revision),
@@ -201,11 +202,13 @@ impl Shared {
                 let refused = matches!(error, StoreError::Conflict { .. } | StoreError::Duplicate { .. });
                 let counter = if refused { &self.conflicts } else { &self.failures };
                 counter.fetch_add(1, Ordering::Relaxed);
+                // It holds names and turns of the change, which are free before anybody hears that it failed.
+                drop(on_commit);
                 Err(error)
             }
         };
         // Nobody may be waiting any more; the batch is done all the same.
-        let _ = pending.answer.send(answer);
+        let _ = waiting.send(answer);
     }
 }
 
