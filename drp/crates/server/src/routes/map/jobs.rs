@@ -21,7 +21,7 @@ pub(super) fn routes() -> Vec<Route> {
                     .gives::<Job>(202)
                     .gives_shape(204, Shape::Nothing)
                     .tagged()
-                    .fails(&[409, 422])
+                    .fails(&[404, 409, 422])
                     .example(
                         eg("/jobs")
                             .body(json!({"Uuid": JOB.trim_start_matches("/jobs/"), "State": "created"}))
