@@ -1,7 +1,7 @@
 //! The smallest plugin, driven by a scripted daemon.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
 
-use drp_plugin_testkit::{Example, FakeDaemon, define, run};
+use drp_plugin_testkit::{Example, FakeDaemon, check_page, define, run};
 use serde_json::{Value, json};
 
 const ECHO: &str = env!("CARGO_BIN_EXE_echo");
@@ -59,4 +59,10 @@ fn it_fits_on_one_screen_and_is_the_listing_of_the_guide() {
         guide.contains(&format!("```rust\n{source}```\n")),
         "the listing in docs/writing-a-plugin.md differs"
     );
+}
+
+#[tokio::test]
+async fn the_generated_parts_of_the_page_are_what_define_says() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/plugins/echo.md");
+    check_page(page, &define(ECHO).await.unwrap()).unwrap();
 }

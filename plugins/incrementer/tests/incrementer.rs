@@ -1,7 +1,7 @@
 //! The incrementer against a scripted daemon with an HTTPS API (wire-protocol §8).
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
 
-use drp_plugin_testkit::{Answer, FakeDaemon, RunningPlugin, define, run, unpack};
+use drp_plugin_testkit::{Answer, FakeDaemon, RunningPlugin, check_page, define, run, unpack};
 use drp_protocol::Error;
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
@@ -119,4 +119,10 @@ async fn another_certificate_than_the_named_one_is_refused() {
     let plugin = daemon.launch_with(BINARY, "incr", &[("RS_TOKEN", "")]).await.unwrap();
     let error = act(&plugin, "increment", json!({})).await.error().unwrap();
     assert_eq!(error, Error::new(400, "plugin", "Must have a token specified").on("plugin", "unknown"));
+}
+
+#[tokio::test]
+async fn the_generated_parts_of_the_page_are_what_define_says() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/plugins/incrementer.md");
+    check_page(page, &define(BINARY).await.unwrap()).unwrap();
 }

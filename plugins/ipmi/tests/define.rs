@@ -1,7 +1,7 @@
 //! What the plugin says about itself.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
 
-use drp_plugin_testkit::{define, run};
+use drp_plugin_testkit::{check_page, define, run};
 use serde_json::{Value, json};
 
 const IPMI: &str = env!("CARGO_BIN_EXE_ipmi");
@@ -85,4 +85,10 @@ async fn the_documentation_names_every_action_param_and_error() {
             assert!(page.contains(&format!("`{word}`")), "error type {word} is not documented");
         }
     }
+}
+
+#[tokio::test]
+async fn the_generated_parts_of_the_page_are_what_define_says() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/plugins/ipmi.md");
+    check_page(page, &define(IPMI).await.unwrap()).unwrap();
 }
