@@ -1,6 +1,7 @@
 //! What the end-to-end tests share.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+pub mod canary;
 pub mod daemon;
 pub mod events;
 pub mod peers;

@@ -2,6 +2,7 @@
 
 use crate::rig::{PASSWORD, Rig, login, simulator};
 use drp_bmc_sim::{Effect, On, Rule};
+use drp_tests::canary::Canary;
 use serde_json::{Value, json};
 
 const WRONG: &str = "wrong-canary-4711";
@@ -14,7 +15,9 @@ async fn secrets_turn_up_nowhere() {
     let provider = drp_plugin_testkit::define(drp_tests::daemon::binary("ipmi")).await.unwrap();
     let commands: Vec<_> = provider.available_actions.iter().map(|a| a.command.clone()).collect();
     assert!(commands.len() >= 19);
-    let mut seen = String::new();
+    let canary = Canary::new(&[PASSWORD, WRONG, KG]);
+    let pid = i32::try_from(rig.plugin.pid().unwrap()).unwrap();
+    let watch = canary.watch(pid);
     let mut faults: Vec<Vec<Rule>> = vec![
         vec![],
         vec![Rule::new(On::AnyCommand, Effect::Completion { code: 0xd4 })],
@@ -32,10 +35,8 @@ async fn secrets_turn_up_nowhere() {
             bmc.set_faults(rules.clone());
             let more = json!({"ipmi/kg": KG, "ipmi/timeout": 1, "ipmi/verify-timeout": 1});
             let result = rig.on(bmc.address(), command, more).await;
-            seen.push_str(&format!(
-                "{command} {result:?} {}\n",
-                result.as_ref().err().map(ToString::to_string).unwrap_or_default()
-            ));
+            let told = result.as_ref().err().map(ToString::to_string).unwrap_or_default();
+            canary.look("result", format!("{command} {result:?} {told}"));
         }
         rig.on(bmc.address(), "unlock", json!({})).await.unwrap();
     }
@@ -52,40 +53,22 @@ async fn secrets_turn_up_nowhere() {
     ] {
         let result = rig.on(bmc.address(), "powerstatus", odd).await;
         assert!(result.is_err());
-        seen.push_str(&format!("{result:?}\n"));
+        canary.look("error", format!("{result:?}"));
     }
     let mut sealed = login(bmc.address());
     sealed["ipmi/password"] = Value::Null;
-    seen.push_str(&format!("{:?}\n", rig.raw("poweron", sealed).await));
+    canary.look("error", format!("{:?}", rig.raw("poweron", sealed).await));
 
-    let pid = rig.plugin.pid().unwrap();
-    for file in ["cmdline", "environ", "comm"] {
-        let bytes = std::fs::read(format!("/proc/{pid}/{file}")).unwrap();
-        seen.push_str(&String::from_utf8_lossy(&bytes));
-    }
-    seen.push_str(&format!("{:?} {:?}", rig.plugin.stdout(), rig.plugin.stderr()));
+    canary.look("output", format!("{:?} {:?}", rig.plugin.stdout(), rig.plugin.stderr()));
+    canary.stop(watch);
     let scratch = rig.daemon.scratch().to_owned();
     let Rig { daemon, mut plugin } = rig;
     assert!(plugin.stop().await.unwrap().success());
     let lines = daemon.logs();
     assert!(lines.iter().any(|l| l.message.contains("powerstatus")), "the plugin logs what it does");
-    seen.push_str(&serde_json::to_string(&lines).unwrap());
-    seen.push_str(&serde_json::to_string(&daemon.events()).unwrap());
-    seen.push_str(&format!("{:?} {:?}", plugin.stdout(), plugin.stderr()));
-    for entry in std::fs::read_dir(&scratch).unwrap().flatten() {
-        if entry.path().is_file() {
-            seen.push_str(&String::from_utf8_lossy(&std::fs::read(entry.path()).unwrap()));
-        }
-    }
-    for secret in [PASSWORD, WRONG, KG] {
-        let hex: String = secret.bytes().map(|b| format!("{b:02x}")).collect();
-        for form in [secret.to_owned(), hex, format!("{:?}", secret.as_bytes())] {
-            assert!(!seen.contains(&form), "a secret turned up: …{}…", around(&seen, &form));
-        }
-    }
-}
-
-fn around(text: &str, needle: &str) -> String {
-    let at = text.find(needle).unwrap_or(0);
-    text.get(at.saturating_sub(200)..(at + 100).min(text.len())).unwrap_or_default().to_owned()
+    canary.look("plugin log", serde_json::to_string(&lines).unwrap());
+    canary.look("event", serde_json::to_string(&daemon.events()).unwrap());
+    canary.look("output", format!("{:?} {:?}", plugin.stdout(), plugin.stderr()));
+    canary.files(&scratch, &[]);
+    canary.check(&["result", "error", "output", "plugin log", "event", "argv", "environment"]);
 }

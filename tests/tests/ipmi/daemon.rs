@@ -1,10 +1,10 @@
 //! The whole path: REST and the command line → daemon → ipmi plugin → BMC → machine.
 
 use crate::rig::{PASSWORD, USER, simulator};
+use drp_tests::canary::Canary;
 use drp_tests::daemon::{Daemon, answer, binary};
 use drp_tests::peers::{IpmiSim, wait_until};
 use serde_json::{Value, json};
-use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -141,63 +141,29 @@ async fn one_action_needs_no_daemon() {
 async fn no_secret_is_left_anywhere_by_daemon_and_plugin() {
     let bmc = simulator(|_| {}).await;
     let daemon = with_machine(bmc.address().port()).await;
-    let mut seen = String::new();
-    // A person with all rights who watches everything.
-    let client = drp_client::Client::builder().socket(&daemon.socket).build().unwrap();
-    let mut stream = client.events().await.unwrap();
-    stream.register("*.*.*").await.unwrap();
+    let canary = Canary::new(&[PASSWORD]);
+    let mut events = canary.events(&daemon).await;
+    let watch = canary.watch(daemon.pid());
     for verb in
         ["powerstatus", "poweron", "nextbootpxe", "identify", "bmcinfo", "powerplan", "powersoft", "unlock"]
     {
-        seen.push_str(&act(&daemon, verb).await.to_string());
+        canary.look("result", act(&daemon, verb).await.to_string());
     }
     let odd = json!({"ipmi/timeout": "long"});
-    seen.push_str(&daemon.expect(400, "POST", "machines/Name:node-1/actions/poweron", odd).await.to_string());
+    let refused = daemon.expect(400, "POST", "machines/Name:node-1/actions/poweron", odd).await;
+    canary.look("error", refused.to_string());
     let smuggled = json!({"ipmi/password": PASSWORD});
     let refused = daemon.expect(400, "POST", "machines/Name:node-1/actions/poweron", smuggled).await;
     assert!(refused.to_string().contains("cannot be passed secure parameter"), "{refused}");
-    seen.push_str(&refused.to_string());
-    for path in
-        ["machines/Name:node-1", "machines/Name:node-1?aggregate=true", "plugins/ipmi", "logs", "machines"]
-    {
-        seen.push_str(&daemon.get(path).await.to_string());
+    canary.look("error", refused.to_string());
+    for path in ["machines/Name:node-1", "machines/Name:node-1?aggregate=true", "plugins/ipmi", "machines"] {
+        canary.look("object", daemon.get(path).await.to_string());
     }
-    let end = json!({"Type": "test", "Action": "end", "Key": "of-it"});
-    daemon.expect(204, "POST", "events", end).await;
-    let mut events = String::new();
-    while !events.contains("of-it") {
-        let event = tokio::time::timeout(Duration::from_secs(20), stream.next()).await;
-        events.push_str(&format!("{:?}\n", event.expect("more events").expect("an open stream").unwrap()));
-    }
-    assert!(events.contains("nextbootpxe"), "actions are events: {events}");
-    seen.push_str(&events);
-    let under = daemon.base().to_owned();
-    for process in drp_tests::daemon::processes_under(&under) {
-        let pid = process.split(' ').next().unwrap();
-        seen.push_str(&process);
-        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        seen.push_str(&String::from_utf8_lossy(&environment));
-    }
-    seen.push_str(&daemon.log());
-    scan(&under, &mut seen);
-    assert!(seen.contains("powerstatus") && seen.contains("ipmi/address"), "the scan sees logs and objects");
-    assert!(!seen.contains(PASSWORD), "…{}…", around(&seen, PASSWORD));
-}
-
-/// Everything in files below a folder, the store included.
-fn scan(dir: &Path, into: &mut String) {
-    for entry in std::fs::read_dir(dir).unwrap().flatten() {
-        let kind = entry.file_type().unwrap();
-        if kind.is_dir() {
-            scan(&entry.path(), into);
-        } else if kind.is_file() && !entry.path().starts_with(dir.join("plugins")) {
-            into.push_str(&String::from_utf8_lossy(&std::fs::read(entry.path()).unwrap_or_default()));
-        }
-    }
-}
-
-fn around(text: &str, needle: &str) -> String {
-    let at = text.find(needle).unwrap_or(0);
-    let from = (at.saturating_sub(300)..=at).find(|i| text.is_char_boundary(*i)).unwrap_or(at);
-    text[from..at].to_owned()
+    canary.end_of(&daemon, &mut events).await;
+    events.close().await;
+    canary.stop(watch);
+    let places =
+        ["result", "error", "object", "event", "log buffer", "daemon log", "argv", "environment", "file"];
+    canary.check(&places);
+    assert!(daemon.log().contains("powerstatus"), "the log tells of actions: {}", daemon.log());
 }
