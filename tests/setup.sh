@@ -14,6 +14,7 @@ need python3 python3
 need curl curl
 need cc gcc
 need jq jq
+need shellcheck shellcheck
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 
 if [ ${#missing[@]} -gt 0 ]; then

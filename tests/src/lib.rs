@@ -1,8 +1,10 @@
 //! What the end-to-end tests share.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+pub mod agent;
 pub mod canary;
 pub mod daemon;
 pub mod events;
+pub mod pack;
 pub mod peers;
 pub mod stream;

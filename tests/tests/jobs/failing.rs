@@ -1,9 +1,7 @@
 //! Tasks that fail: attempts, handlers, refusals of plugins.
 
-use crate::{
-    agent::{Agent, End},
-    create, machine, resume, task,
-};
+use crate::{create, machine, resume, task};
+use drp_tests::agent::{Agent, End};
 use drp_tests::daemon::Daemon;
 use serde_json::{Value, json};
 

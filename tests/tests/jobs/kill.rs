@@ -1,9 +1,7 @@
 //! The daemon is killed with SIGKILL in the middle of jobs.
 
-use crate::{
-    agent::{Agent, End},
-    create, machine, resume, task,
-};
+use crate::{create, machine, resume, task};
+use drp_tests::agent::{Agent, End};
 use drp_tests::daemon::Daemon;
 use serde_json::{Value, json};
 use std::{path::Path, time::Duration};

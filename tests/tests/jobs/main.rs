@@ -2,7 +2,6 @@
 //! task list; tasks fail, are repeated, handled; the daemon is killed in the middle.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
 
-mod agent;
 mod failing;
 mod kill;
 mod pools;

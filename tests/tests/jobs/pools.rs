@@ -1,9 +1,7 @@
 //! Pools, and machines that lost their name.
 
-use crate::{
-    agent::{Agent, End},
-    create, machine, resume, task,
-};
+use crate::{create, machine, resume, task};
+use drp_tests::agent::{Agent, End};
 use drp_tests::daemon::Daemon;
 use serde_json::{Value, json};
 

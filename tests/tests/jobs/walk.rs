@@ -1,9 +1,7 @@
 //! A whole workflow.
 
-use crate::{
-    agent::{Agent, End},
-    create, machine, resume, task,
-};
+use crate::{create, machine, resume, task};
+use drp_tests::agent::{Agent, End};
 use drp_tests::daemon::Daemon;
 use drp_tests::events::EventSocket;
 use serde_json::{Value, json};
