@@ -2,18 +2,19 @@
 
 use crate::answer::problem;
 use crate::params::name;
-use drp_bmc::{Driver, IpmiDriver, RedfishDriver, Verb, VerbOptions};
+use drp_bmc::{Driver, IpmiDriver, RacadmDriver, RedfishDriver, Verb, VerbOptions};
 use drp_plugin_sdk::{Error, Params};
 use std::sync::Arc;
 
 /// Drivers that are known by name and are not in this version.
-const ABSENT: [&str; 4] = ["racadm", "racadmn", "lpar", "local"];
+const ABSENT: [&str; 2] = ["lpar", "local"];
 
 /// The driver of that name in `ipmi/mode` and `ipmi/driver-order`; `None` for one this version does not have.
 fn driver(mode: &str) -> Option<Arc<dyn Driver>> {
     match mode {
         "ipmi" | "ipmitool" => Some(Arc::new(IpmiDriver)),
         "redfish" => Some(Arc::new(RedfishDriver)),
+        "racadm" | "racadmn" => Some(Arc::new(RacadmDriver)),
         _ => None,
     }
 }
@@ -37,17 +38,17 @@ fn named(param: &str, mode: &str) -> Result<Arc<dyn Driver>, Error> {
     driver(mode).ok_or_else(|| {
         if ABSENT.contains(&mode) {
             let what = format!("{param} {mode}: this version has no driver {mode}");
-            problem(501, "UNSUPPORTED", what, "use ipmi, redfish or auto")
+            problem(501, "UNSUPPORTED", what, "use ipmi, redfish, racadm or auto")
         } else {
             let what = format!("{param}: there is no driver {mode:?}");
-            problem(400, "PARAM", what, "use ipmi, redfish or auto")
+            problem(400, "PARAM", what, "use ipmi, redfish, racadm or auto")
         }
     })
 }
 
 /// Names of the drivers that can do a verb, for the advice to one that asked another.
 pub(crate) fn able(verb: Verb, options: &VerbOptions) -> Vec<&'static str> {
-    ["ipmi", "redfish"]
+    ["ipmi", "redfish", "racadm"]
         .into_iter()
         .filter(|mode| driver(mode).is_some_and(|driver| verb.possible(&*driver, options)))
         .collect()
@@ -70,6 +71,9 @@ mod tests {
         }
         assert_eq!(names(json!({})).unwrap(), ["ipmi"]);
         assert_eq!(names(json!({"ipmi/mode": "redfish"})).unwrap(), ["redfish"]);
+        for mode in ["racadm", "racadmn"] {
+            assert_eq!(names(json!({"ipmi/mode": mode})).unwrap(), ["racadm"]);
+        }
         let absent = names(json!({"ipmi/mode": "lpar"})).unwrap_err();
         assert!(absent.code == 501 && absent.to_string().contains("lpar"), "{absent}");
         let unknown = names(json!({"ipmi/mode": "telnet"})).unwrap_err();
@@ -89,7 +93,7 @@ mod tests {
     #[test]
     fn who_can_is_known() {
         let options = VerbOptions::default();
-        assert_eq!(able(Verb::PowerOn, &options), ["ipmi", "redfish"]);
+        assert_eq!(able(Verb::PowerOn, &options), ["ipmi", "redfish", "racadm"]);
         assert_eq!(able(Verb::parse("getBios").unwrap(), &options), ["redfish"]);
     }
 }

@@ -27,6 +27,7 @@ pub(crate) mod name {
     pub(crate) const SOFT_TIMEOUT: &str = "ipmi/soft-timeout";
     pub(crate) const IDENTIFY_DURATION: &str = "ipmi/identify-duration";
     pub(crate) const REDFISH_TIMEOUT: &str = "ipmi/redfish-timeout";
+    pub(crate) const RACADM_TIMEOUT: &str = "ipmi/racadm-timeout";
     pub(crate) const TLS_VERIFY: &str = "ipmi/tls-verify";
     pub(crate) const TLS_FINGERPRINT: &str = "ipmi/tls-fingerprint";
     pub(crate) const TLS_CA: &str = "ipmi/tls-ca";
@@ -84,6 +85,17 @@ pub(crate) fn target(params: &Params, driver: &dyn Driver) -> Result<Target, Err
             number(params, name::PORT_REDFISH, 443, 0..=65_535)?,
             number(params, name::REDFISH_TIMEOUT, 30, 1..=300)?,
         ),
+        "racadm" => {
+            typeable(name::USERNAME, &username)?;
+            typeable(name::PASSWORD, password.expose())?;
+            if host.starts_with('-') {
+                return Err(odd(name::ADDRESS, "is not a host name or an address"));
+            }
+            (
+                number(params, name::PORT_RACADM, 0, 0..=65_535)?,
+                number(params, name::RACADM_TIMEOUT, 60, 1..=600)?,
+            )
+        }
         _ => {
             if username.len() > MAX_USERNAME {
                 return Err(odd(name::USERNAME, "is longer than 16 bytes, the most a BMC takes"));
@@ -106,6 +118,14 @@ pub(crate) fn target(params: &Params, driver: &dyn Driver) -> Result<Target, Err
         target.trust = trust;
     }
     Ok(target)
+}
+
+/// Whether it can be typed into a terminal as one line.
+fn typeable(name: &str, text: &str) -> Result<(), Error> {
+    if text.is_empty() || text.len() > 128 || text.chars().any(char::is_control) {
+        return Err(odd(name, "is empty, longer than 128 bytes, or holds control characters"));
+    }
+    Ok(())
 }
 
 /// Which certificate is believed. A fingerprint says it all; otherwise `ipmi/tls-verify` does.
@@ -333,6 +353,8 @@ mod tests {
             (name::MODE, json!("ipmi")),
             (name::PORT_REDFISH, json!(443)),
             (name::REDFISH_TIMEOUT, json!(30)),
+            (name::RACADM_TIMEOUT, json!(60)),
+            (name::PORT_RACADM, json!(0)),
             (name::TLS_VERIFY, json!("verify")),
             (name::PORT_IPMITOOL, json!(0)),
         ] {

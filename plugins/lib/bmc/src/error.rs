@@ -69,6 +69,8 @@ pub struct BmcError {
     pub next: String,
     /// The command may have reached the BMC and have been carried out.
     pub maybe_done: bool,
+    /// It ended before the command could leave, so that nothing was carried out.
+    pub not_sent: bool,
     /// What was done and seen up to the failure.
     pub evidence: Option<Box<Outcome>>,
 }
@@ -78,7 +80,7 @@ impl BmcError {
     #[must_use]
     pub fn new(kind: Kind, bmc: impl Into<String>, what: impl Into<String>) -> Self {
         let next = kind.advice().to_owned();
-        Self { kind, bmc: bmc.into(), what: what.into(), next, maybe_done: false, evidence: None }
+        Self { kind, bmc: bmc.into(), what: what.into(), next, maybe_done: false, not_sent: false, evidence: None }
     }
 
     /// The same with better advice.
@@ -92,6 +94,13 @@ impl BmcError {
     #[must_use]
     pub fn maybe_done(mut self) -> Self {
         self.maybe_done = true;
+        self
+    }
+
+    /// The same, with the mark that the command did not leave.
+    #[must_use]
+    pub fn not_sent(mut self) -> Self {
+        self.not_sent = true;
         self
     }
 

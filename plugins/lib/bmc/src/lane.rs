@@ -4,7 +4,7 @@ use crate::breaker::Breaker;
 use crate::limits::Limits;
 use crate::target::Fingerprint;
 use crate::{BmcError, Class, Clock, Command, Driver, Kind, Reply, Session, Target};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -135,13 +135,16 @@ impl Lane {
         shared: &Shared<'_>,
         request: &Request<'_>,
     ) -> Result<Answer, BmcError> {
-        let mut sent = false;
+        let sent = AtomicBool::new(false);
         let changes = request.command.class() != Class::Read;
         let work = async {
             let mut refused_first = Vec::new();
             let session = match &mut state.kept {
                 Some(kept) => &mut kept.session,
                 none => {
+                    if request.cancel.is_cancelled() {
+                        return Err(self.cancelled());
+                    }
                     let opened = request.driver.open(request.target).await?;
                     refused_first = opened.refused_first;
                     shared.kept.fetch_add(1, Ordering::AcqRel);
@@ -150,7 +153,10 @@ impl Lane {
                         .session
                 }
             };
-            sent = true;
+            if request.cancel.is_cancelled() {
+                return Err(self.cancelled());
+            }
+            sent.store(true, Ordering::Release);
             let reply = session.execute(request.command.clone()).await?;
             Ok(Answer { reply, refused_first })
         };
@@ -175,14 +181,22 @@ impl Lane {
                 Err(BmcError::new(Kind::Silent, &self.bmc, what))
             })
         };
+        let mut bounded = std::pin::pin!(bounded);
         let result = tokio::select! {
-            result = bounded => result,
-            () = request.cancel.cancelled() => Err(self.cancelled()),
+            result = &mut bounded => result,
+            () = request.cancel.cancelled() => {
+                // A session that is just being opened would stay open at the BMC when nobody waits for it.
+                if !sent.load(Ordering::Acquire) {
+                    let _late = tokio::time::timeout(CLOSE, &mut bounded).await;
+                }
+                Err(self.cancelled())
+            }
         };
+        let sent = sent.load(Ordering::Acquire);
         // Whatever went wrong after the command had left, except a clear no, leaves it open whether it was done.
         result.map_err(|error| {
             let refused = error.leaves_session() || error.kind == Kind::Credentials;
-            if sent && changes && !refused { error.maybe_done() } else { error }
+            if sent && changes && !refused && !error.not_sent { error.maybe_done() } else { error }
         })
     }
 
