@@ -80,7 +80,15 @@ impl BmcError {
     #[must_use]
     pub fn new(kind: Kind, bmc: impl Into<String>, what: impl Into<String>) -> Self {
         let next = kind.advice().to_owned();
-        Self { kind, bmc: bmc.into(), what: what.into(), next, maybe_done: false, not_sent: false, evidence: None }
+        Self {
+            kind,
+            bmc: bmc.into(),
+            what: what.into(),
+            next,
+            maybe_done: false,
+            not_sent: false,
+            evidence: None,
+        }
     }
 
     /// The same with better advice.

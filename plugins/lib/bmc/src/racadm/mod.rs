@@ -4,8 +4,8 @@ mod text;
 mod tool;
 
 use crate::{
-    BmcError, BmcInfo, BoxFuture, Chassis, Command, Driver, Identify, Kind, Opened, Part, PowerControl, Reply,
-    Session, Target,
+    BmcError, BmcInfo, BoxFuture, Chassis, Command, Driver, Identify, Kind, Opened, Part, PowerControl,
+    Reply, Session, Target,
 };
 use drp_redfish::Trust;
 use serde_json::{Value, json};
@@ -31,7 +31,8 @@ impl Driver for RacadmDriver {
 
     fn describe(&self, command: &Command) -> String {
         let Some(calls) = words(command) else { return format!("driver racadm cannot {command}") };
-        let calls: Vec<_> = calls.iter().map(|words| format!("racadm -r … -i … {}", words.join(" "))).collect();
+        let calls: Vec<_> =
+            calls.iter().map(|words| format!("racadm -r … -i … {}", words.join(" "))).collect();
         calls.join(", then ")
     }
 
@@ -106,7 +107,10 @@ impl Racadm {
                 );
             }
             Trust::Plain => {
-                return cannot("racadm has no connection without TLS", "set ipmi/tls-verify to verify or off");
+                return cannot(
+                    "racadm has no connection without TLS",
+                    "set ipmi/tls-verify to verify or off",
+                );
             }
         };
         let Some(program) = tool::find() else {
@@ -156,7 +160,11 @@ impl Racadm {
     /// The calls of a command, in order; the lines of the last one.
     async fn calls(&self, command: &Command) -> Result<Vec<String>, BmcError> {
         let Some(calls) = words(command) else {
-            return Err(BmcError::new(Kind::Unsupported, &self.bmc, format!("driver racadm cannot {command}")));
+            return Err(BmcError::new(
+                Kind::Unsupported,
+                &self.bmc,
+                format!("driver racadm cannot {command}"),
+            ));
         };
         let mut lines = Vec::new();
         for (done, words) in calls.iter().enumerate() {
@@ -214,7 +222,11 @@ impl Racadm {
             manufacturer_id: 674,
             manufacturer: "Dell".to_owned(),
             model: field("System Model").unwrap_or_default(),
-            session: if self.strict { "racadm -S".to_owned() } else { "racadm, certificate not checked".to_owned() },
+            session: if self.strict {
+                "racadm -S".to_owned()
+            } else {
+                "racadm, certificate not checked".to_owned()
+            },
             ..BmcInfo::default()
         }))
     }

@@ -34,9 +34,10 @@ pub(super) fn failure(bmc: &str, success: bool, lines: &[String], strict: bool) 
         return None;
     }
     let certificate = lower.iter().position(|line| line.contains("certificate is invalid"));
-    let told = lower.iter().enumerate().filter(|(_, line)| !line.contains("certificate")).find_map(|(at, line)| {
-        REFUSALS.iter().find(|(text, _)| line.contains(text)).map(|(_, kind)| (at, *kind))
-    });
+    let told =
+        lower.iter().enumerate().filter(|(_, line)| !line.contains("certificate")).find_map(|(at, line)| {
+            REFUSALS.iter().find(|(text, _)| line.contains(text)).map(|(_, kind)| (at, *kind))
+        });
     let (at, kind) = match (told, certificate) {
         (Some((at, kind)), _) => (Some(at), kind),
         (None, Some(at)) if strict => (Some(at), Kind::Certificate),
@@ -160,7 +161,11 @@ pub(super) fn event_log(lines: &[String]) -> Value {
         };
         if let Some(record) = records.last_mut() {
             let value = value.trim();
-            let value = if field == "id" { value.parse::<u64>().map_or(json!(value), |n| json!(n)) } else { json!(value) };
+            let value = if field == "id" {
+                value.parse::<u64>().map_or(json!(value), |n| json!(n))
+            } else {
+                json!(value)
+            };
             record.insert(field.to_owned(), value);
         }
     }
@@ -178,14 +183,17 @@ pub(super) fn sensors(lines: &[String]) -> Value {
             let names = line.split('<').skip(1).filter_map(|part| part.split_once('>'));
             columns = names.map(|(name, _)| name.trim().to_ascii_lowercase()).collect();
         } else if !columns.is_empty() && !line.trim_start().starts_with('[') {
-            let fields: Vec<&str> = line.split("  ").map(str::trim).filter(|field| !field.is_empty()).collect();
+            let fields: Vec<&str> =
+                line.split("  ").map(str::trim).filter(|field| !field.is_empty()).collect();
             if fields.len() < 2 {
                 continue;
             }
-            let mut sensor = Map::from_iter([("type".to_owned(), json!(kind)), ("name".to_owned(), json!(fields[0]))]);
+            let mut sensor =
+                Map::from_iter([("type".to_owned(), json!(kind)), ("name".to_owned(), json!(fields[0]))]);
             // Beyond the third column columns are too narrow to be told apart.
             for (column, value) in columns.iter().zip(&fields).skip(1).take(2) {
-                let value = if column == "reading" { value.split(' ').next().unwrap_or(value) } else { value };
+                let value =
+                    if column == "reading" { value.split(' ').next().unwrap_or(value) } else { value };
                 sensor.insert(column.clone(), json!(value));
             }
             sensors.push(Value::Object(sensor));
@@ -204,7 +212,10 @@ mod tests {
 
     #[test]
     fn power_is_on_off_or_unknown_and_never_guessed() {
-        assert_eq!(power(&lines("Security Alert: Certificate is invalid\nServer power status: ON")), Some(Power::On));
+        assert_eq!(
+            power(&lines("Security Alert: Certificate is invalid\nServer power status: ON")),
+            Some(Power::On)
+        );
         assert_eq!(power(&lines("Server Power Status: OFF")), Some(Power::Off));
         assert_eq!(power(&lines("Server power status: POWERING OFF")), Some(Power::Unknown));
         assert_eq!(power(&lines("OFF")), None);

@@ -226,6 +226,7 @@ fn clean(seen: &[u8], call: &Call<'_>) -> Vec<String> {
         let line = line.trim().to_ascii_lowercase();
         line.is_empty() || line.starts_with("username:") || line.starts_with("password:")
     };
-    let line = |line: &str| line.chars().filter(|c| !c.is_control()).collect::<String>().trim_end().to_owned();
+    let line =
+        |line: &str| line.chars().filter(|c| !c.is_control()).collect::<String>().trim_end().to_owned();
     text.split(['\n', '\r']).filter(|line| !prompt(line)).map(line).collect()
 }
