@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 pub(crate) mod actions;
 pub(crate) mod backup;
+mod bulk;
 pub(crate) mod change;
 pub(crate) mod config;
 pub(crate) mod edit;
@@ -25,6 +26,8 @@ pub(crate) struct Context<'a> {
     pub(crate) client: Client,
     pub(crate) printer: &'a Printer,
     pub(crate) globals: &'a Globals,
+    /// The command ends by itself when it is interrupted.
+    pub(crate) ends_itself: std::cell::Cell<bool>,
 }
 
 impl Context<'_> {
@@ -50,22 +53,30 @@ impl Context<'_> {
     }
 }
 
-/// Runs a command that talks to a daemon, on a runtime of one thread. Ctrl-C ends it.
+/// Runs a command that talks to a daemon, on a runtime of one thread. Ctrl-C ends it, unless it
+/// says that it ends itself.
 pub(crate) fn with_daemon<'a, F>(globals: &'a Globals, printer: &'a Printer, work: F) -> Result<(), Failure>
 where
     F: AsyncFnOnce(&Context<'a>) -> Result<(), Failure>,
 {
-    let context = Context { client: connect::client(globals)?, printer, globals };
+    let ends_itself = std::cell::Cell::new(false);
+    let context = Context { client: connect::client(globals)?, printer, globals, ends_itself };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|e| Failure::io("the runtime cannot be set up", &e))?;
     runtime.block_on(async {
+        let interrupted = async {
+            loop {
+                let _ = tokio::signal::ctrl_c().await;
+                if !context.ends_itself.get() {
+                    return Failure::silent(Exit::Interrupted);
+                }
+            }
+        };
         tokio::select! {
             result = work(&context) => result,
-            _ = tokio::signal::ctrl_c() => {
-                Err(Failure { message: String::new(), hints: Vec::new(), exit: Exit::Interrupted, quiet: true })
-            }
+            failure = interrupted => Err(failure),
         }
     })
 }

@@ -10,6 +10,7 @@ use std::fmt::Write;
 const SESSIONS: &[(&str, &str)] = &[
     ("audit", include_str!("../examples/audit.txt")),
     ("bootenvs", include_str!("../examples/bootenvs.txt")),
+    ("bulk", include_str!("../examples/bulk.txt")),
     ("contents", include_str!("../examples/contents.txt")),
     ("daemon", include_str!("../examples/daemon.txt")),
     ("events", include_str!("../examples/events.txt")),

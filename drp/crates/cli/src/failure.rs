@@ -14,7 +14,7 @@ pub struct Failure {
     pub hints: Vec<String>,
     /// The exit code.
     pub exit: Exit,
-    /// The reader of the output went away: say nothing.
+    /// Say nothing: the reader of the output went away, or all has been said.
     pub quiet: bool,
 }
 
@@ -23,6 +23,12 @@ impl Failure {
     #[must_use]
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self { message: message.into(), hints: Vec::new(), exit, quiet: false }
+    }
+
+    /// An exit code alone: everything has been said.
+    #[must_use]
+    pub fn silent(exit: Exit) -> Self {
+        Self { message: String::new(), hints: Vec::new(), exit, quiet: true }
     }
 
     /// A mistake in the command line or an input.
@@ -100,5 +106,5 @@ impl From<ClientError> for Failure {
 
 /// Standard output is gone: whoever read it has seen enough.
 pub(crate) fn closed_pipe() -> Failure {
-    Failure { message: String::new(), hints: Vec::new(), exit: Exit::Ok, quiet: true }
+    Failure::silent(Exit::Ok)
 }

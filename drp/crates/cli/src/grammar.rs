@@ -13,7 +13,7 @@ mod objects;
 mod serve;
 
 pub(crate) use objects::{
-    ActionVerb, AssignArgs, CallArgs, ListArgs, MetaArgs, MetaVerb, ObjectVerb, ParamVerb, PluginFlag,
+    ActionVerb, AssignArgs, CallArgs, ListArgs, ManyArgs, MetaArgs, MetaVerb, ObjectVerb, ParamVerb, PluginFlag,
     PollArgs, ReadArgs, ShowArgs,
 };
 pub use serve::Flags;

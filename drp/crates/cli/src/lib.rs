@@ -130,7 +130,7 @@ fn raw_type(globals: &Globals, word: &str, rest: Vec<OsString>) -> Result<(), Fa
         Ok(matches) => matches,
         Err(error) => {
             let exit = refuse(&error, &[]);
-            return Err(Failure { message: String::new(), hints: Vec::new(), exit, quiet: true });
+            return Err(Failure::silent(exit));
         }
     };
     let verb = grammar::Verb::from(word, &matches).map_err(|e| Failure::usage(e.to_string()))?;

@@ -209,6 +209,17 @@ impl Printer {
         }
     }
 
+    /// What a command over many things came to; to standard error, terminal or not.
+    pub fn summary(&self, text: &str) {
+        let _ = writeln!(io::stderr(), "{}", text.trim_end());
+    }
+
+    /// A value as one short piece of a line for people.
+    #[must_use]
+    pub fn piece(&self, value: &Value) -> String {
+        cell(value, self.cut)
+    }
+
     /// Something that went wrong without ending the command.
     pub fn warn(&self, text: &str) {
         let _ = writeln!(io::stderr(), "{} {text}", self.paint("33", "warning:"));

@@ -1,7 +1,7 @@
 //! Actions.
 
-use super::{Context, objects};
-use crate::grammar::{ActionVerb, CallArgs, PluginFlag};
+use super::{Context, bulk, objects};
+use crate::grammar::{ActionVerb, CallArgs, ManyArgs, PluginFlag};
 use crate::{Failure, hints, input};
 use drp_client::ClientError;
 use drp_protocol::JsonMap;
@@ -18,7 +18,19 @@ pub(crate) async fn run(cx: &Context<'_>, prefix: &str, verb: ActionVerb) -> Res
     match verb {
         ActionVerb::Actions { id, plugin } => list(cx, prefix, &id, &plugin).await,
         ActionVerb::Action { id, command, plugin } => show(cx, prefix, &id, &command, &plugin).await,
-        ActionVerb::Runaction { id, command, call } => run_action(cx, prefix, &id, &command, &call).await,
+        ActionVerb::Runaction { id, command, call, many } if many.any() => {
+            // Without an ID each word is one place further left.
+            let words = command.into_iter().chain(call.params);
+            let call = CallArgs { params: words.collect(), ..call };
+            bulk::run(cx, prefix, &id, &call, &many).await
+        }
+        ActionVerb::Runaction { many: ManyArgs { parallel: Some(_), .. }, .. } => {
+            Err(Failure::usage("--parallel is for many objects")
+                .hint("name them with --filter FILTER, --all or --ids FILE"))
+        }
+        ActionVerb::Runaction { id, command, call, .. } => {
+            run_action(cx, prefix, &id, &command.unwrap_or_default(), &call).await
+        }
     }
 }
 
@@ -76,7 +88,7 @@ pub(crate) async fn run_action(
 }
 
 /// The daemon misses a param that will be passed.
-fn provided(error: &ClientError, params: &JsonMap) -> bool {
+pub(crate) fn provided(error: &ClientError, params: &JsonMap) -> bool {
     let ClientError::Api(api) = error else { return false };
     api.messages.iter().all(|message| {
         message.rsplit_once(" Missing Parameter ").is_some_and(|(_, param)| params.contains_key(param.trim()))
@@ -84,7 +96,7 @@ fn provided(error: &ClientError, params: &JsonMap) -> bool {
 }
 
 /// One map, or names and values by turns.
-fn params(words: &[String]) -> Result<JsonMap, Failure> {
+pub(crate) fn params(words: &[String]) -> Result<JsonMap, Failure> {
     match words {
         [] => Ok(JsonMap::new()),
         // A word alone is a name whose value was forgotten.
@@ -106,16 +118,20 @@ fn without_value(name: &str) -> Failure {
         .hint("give names and values by turns, or one map")
 }
 
-/// Adds the actions that look like one that nobody offers.
-async fn explain(cx: &Context<'_>, prefix: &str, id: &str, command: &str, error: ClientError) -> Failure {
-    // The plugin's own "not found" is about something else.
-    let unknown = match &error {
+/// No plugin offers the action, or the object is not there. The plugin's own "not found" is about something else.
+pub(crate) fn nobody_offers(error: &ClientError) -> bool {
+    match error {
         ClientError::Api(api) if api.r#type == "INVOKE" => {
             api.messages.iter().any(|m| m.starts_with("Action ") && m.to_lowercase().ends_with("not found"))
         }
         ClientError::Api(api) => api.code == 404 && matches!(api.r#type.as_str(), "GET" | "POST"),
         _ => false,
-    };
+    }
+}
+
+/// Adds the actions that look like one that nobody offers.
+pub(crate) async fn explain(cx: &Context<'_>, prefix: &str, id: &str, command: &str, error: ClientError) -> Failure {
+    let unknown = nobody_offers(&error);
     let failure = Failure::action(error);
     if !unknown {
         return failure;

@@ -303,6 +303,31 @@ pub(crate) struct CallArgs {
     pub(crate) plugin: PluginFlag,
 }
 
+/// Objects that an action is run on, instead of one; and how.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Many objects")]
+pub(crate) struct ManyArgs {
+    /// Run it on all objects that pass, as `list` filters: INDEX=VALUE or INDEX=FN(ARGS); may be given more than once
+    #[arg(long = "filter", value_name = "FILTER", conflicts_with_all = ["all", "ids"])]
+    pub(crate) filters: Vec<String>,
+    /// Run it on all objects
+    #[arg(long, conflicts_with = "ids")]
+    pub(crate) all: bool,
+    /// Run it on those whose keys (or INDEX:VALUE) stand in this file, one a line; - for standard input
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) ids: Option<String>,
+    /// On so many at the same time [default: 256]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub(crate) parallel: Option<u16>,
+}
+
+impl ManyArgs {
+    /// Whether any of them names objects.
+    pub(crate) fn any(&self) -> bool {
+        self.all || self.ids.is_some() || !self.filters.is_empty()
+    }
+}
+
 /// Verbs about actions.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ActionVerb {
@@ -324,14 +349,23 @@ pub(crate) enum ActionVerb {
         #[command(flatten)]
         plugin: PluginFlag,
     },
-    /// Run an action on an object and print its result
+    /// Run an action on an object and print its result, or on many (--filter, --all, --ids)
+    #[command(
+        override_usage = "drp TYPE runaction [OPTIONS] <ID> <ACTION> [PARAM VALUE]...\n       \
+                          drp TYPE runaction [OPTIONS] <--filter FILTER|--all|--ids FILE> <ACTION> [PARAM VALUE]..."
+    )]
     Runaction {
-        /// Key, or INDEX:VALUE such as Name:m1
+        /// Key, or INDEX:VALUE such as Name:m1; not with --filter, --all or --ids
+        #[arg(value_name = "ID")]
         id: String,
         /// Name of the action
-        command: String,
+        #[arg(value_name = "ACTION", required_unless_present_any = ["filters", "all", "ids"])]
+        command: Option<String>,
         /// What it is given.
         #[command(flatten)]
         call: CallArgs,
+        /// On which, if not on one.
+        #[command(flatten)]
+        many: ManyArgs,
     },
 }
