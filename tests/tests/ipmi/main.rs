@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
 
 mod at_most_once;
+mod bulk;
 mod canary;
 mod daemon;
 mod errors;

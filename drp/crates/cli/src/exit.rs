@@ -18,7 +18,7 @@ pub enum Exit {
     Denied = 5,
     /// The daemon cannot be reached or its certificate is not trusted.
     Unreachable = 6,
-    /// Some of several things failed.
+    /// Some of several things failed, or were not begun.
     Partial = 7,
     /// Time ran out.
     Timeout = 8,
@@ -43,7 +43,7 @@ impl Exit {
         ),
         (Self::Denied, "not allowed: no credentials, wrong ones, or a claim is missing"),
         (Self::Unreachable, "the daemon cannot be reached, or its certificate is not trusted"),
-        (Self::Partial, "some of several things failed"),
+        (Self::Partial, "some of several things failed, or were not begun"),
         (Self::Timeout, "time ran out; also an object that did not change (`show --wait`, `show --etag`)"),
         (Self::Interrupted, "interrupted from the keyboard"),
     ];

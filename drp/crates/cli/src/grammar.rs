@@ -13,8 +13,8 @@ mod objects;
 mod serve;
 
 pub(crate) use objects::{
-    ActionVerb, AssignArgs, CallArgs, ListArgs, ManyArgs, MetaArgs, MetaVerb, ObjectVerb, ParamVerb, PluginFlag,
-    PollArgs, ReadArgs, ShowArgs,
+    ActionVerb, AssignArgs, CallArgs, ListArgs, ManyArgs, MetaArgs, MetaVerb, ObjectVerb, ParamVerb,
+    PluginFlag, PollArgs, ReadArgs, ShowArgs,
 };
 pub use serve::Flags;
 pub(crate) use serve::ServeArgs;

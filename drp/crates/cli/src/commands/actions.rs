@@ -130,7 +130,13 @@ pub(crate) fn nobody_offers(error: &ClientError) -> bool {
 }
 
 /// Adds the actions that look like one that nobody offers.
-pub(crate) async fn explain(cx: &Context<'_>, prefix: &str, id: &str, command: &str, error: ClientError) -> Failure {
+pub(crate) async fn explain(
+    cx: &Context<'_>,
+    prefix: &str,
+    id: &str,
+    command: &str,
+    error: ClientError,
+) -> Failure {
     let unknown = nobody_offers(&error);
     let failure = Failure::action(error);
     if !unknown {

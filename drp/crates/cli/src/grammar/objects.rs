@@ -350,10 +350,8 @@ pub(crate) enum ActionVerb {
         plugin: PluginFlag,
     },
     /// Run an action on an object and print its result, or on many (--filter, --all, --ids)
-    #[command(
-        override_usage = "drp TYPE runaction [OPTIONS] <ID> <ACTION> [PARAM VALUE]...\n       \
-                          drp TYPE runaction [OPTIONS] <--filter FILTER|--all|--ids FILE> <ACTION> [PARAM VALUE]..."
-    )]
+    #[command(override_usage = "drp TYPE runaction [OPTIONS] <ID> <ACTION> [PARAM VALUE]...\n       \
+                          drp TYPE runaction [OPTIONS] <--filter FILTER|--all|--ids FILE> <ACTION> [PARAM VALUE]...")]
     Runaction {
         /// Key, or INDEX:VALUE such as Name:m1; not with --filter, --all or --ids
         #[arg(value_name = "ID")]

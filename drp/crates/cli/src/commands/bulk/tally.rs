@@ -1,7 +1,7 @@
 //! What all of them came to.
 
-use super::line::told;
 use super::Done;
+use super::line::told;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Instant;
@@ -121,7 +121,8 @@ mod tests {
         }
         let text = tally.text(1, 1);
         let lines: Vec<&str> = text.lines().collect();
-        let head = "machines poweron: 1 of 9 done, 6 failed, 1 not begun, 1 under way, left to the daemon, in ";
+        let head =
+            "machines poweron: 1 of 9 done, 6 failed, 1 not begun, 1 under way, left to the daemon, in ";
         assert!(lines[0].starts_with(head), "{text}");
         assert_eq!(lines[1], "      5  504 SILENT: m2, m3, m4 and 2 more: no answer");
         assert_eq!(lines[2], "      1  401 CREDENTIALS: m1: wrong\u{fffd}[2J one");
