@@ -63,6 +63,16 @@ impl Chassis {
         self.power
     }
 
+    /// What the power will be when what is pending is done; `None` when nothing is.
+    pub(crate) fn heading(&self) -> Option<bool> {
+        let (_, last) = self.pending.iter().max_by_key(|(at, _)| *at)?;
+        match last {
+            PowerEvent::On => Some(true),
+            PowerEvent::Off => Some(false),
+            PowerEvent::Reset | PowerEvent::Interrupt => None,
+        }
+    }
+
     pub(crate) fn boots(&self) -> &[BootDevice] {
         &self.boots
     }
@@ -166,6 +176,9 @@ impl Chassis {
         if needs_power && !self.power && config.cycle_needs_power {
             return CompletionCode::NOT_IN_PRESENT_STATE;
         }
+        if config.busy_in_transition && !self.pending.is_empty() {
+            return CompletionCode(0xc0);
+        }
         let at = now + config.power_delay;
         let planned: Vec<(Instant, PowerEvent)> = match control {
             ChassisControl::PowerUp => {
@@ -205,6 +218,11 @@ impl Chassis {
     /// Chassis Identify (IPMI 2.0 §28.5).
     pub(crate) fn set_identify(&mut self, data: &[u8], now: Instant) {
         self.identify = Some((Identify::decode(data), now));
+    }
+
+    /// Switches the light on or off, until it is switched again.
+    pub(crate) fn set_light(&mut self, on: bool, now: Instant) {
+        self.identify = Some((if on { Identify::Forever } else { Identify::Off }, now));
     }
 
     /// Set System Boot Options (IPMI 2.0 §28.12).

@@ -17,6 +17,17 @@ pub struct User {
     pub privilege: Privilege,
 }
 
+/// The Redfish service of a BMC.
+#[derive(Clone, Debug)]
+pub struct RedfishConfig {
+    /// Where to listen; port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// Certificate and key; `None` for plain HTTP.
+    pub identity: Option<crate::redfish::Identity>,
+    /// Whose firmware it is like.
+    pub profile: std::sync::Arc<crate::redfish::Profile>,
+}
+
 /// A BMC and its machine. Start from [`BmcConfig::new`] and change what matters.
 #[derive(Clone, Debug)]
 pub struct BmcConfig {
@@ -47,8 +58,16 @@ pub struct BmcConfig {
     /// Power cycle and reset of a machine that is off: refused with 0xD5 (as IPMI 2.0 §28.3 recommends), or carried out
     /// as a power on, as some BMCs do.
     pub cycle_needs_power: bool,
+    /// Power commands are refused while an earlier one has not had its effect.
+    pub busy_in_transition: bool,
+    /// How long a restart keeps the BMC away.
+    pub boot_time: Duration,
     /// Time before every answer.
     pub latency: Duration,
+    /// Speaks IPMI on `listen`.
+    pub ipmi: bool,
+    /// Speaks Redfish there.
+    pub redfish: Option<RedfishConfig>,
     /// Faults from the start.
     pub faults: Vec<Rule>,
 }
@@ -85,9 +104,23 @@ impl BmcConfig {
             soft_delay: Some(Duration::from_millis(200)),
             cycle_off: Duration::from_millis(300),
             cycle_needs_power: true,
+            busy_in_transition: false,
+            boot_time: Duration::ZERO,
             latency: Duration::ZERO,
+            ipmi: true,
+            redfish: None,
             faults: Vec::new(),
         }
+    }
+
+    /// The same BMC, with a Redfish service in plain HTTP on any free loopback port.
+    pub fn with_redfish(mut self, profile: impl Into<std::sync::Arc<crate::redfish::Profile>>) -> Self {
+        self.redfish = Some(RedfishConfig {
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            identity: None,
+            profile: profile.into(),
+        });
+        self
     }
 
     /// Checks what cannot work.
@@ -99,6 +132,9 @@ impl BmcConfig {
                     user.name
                 )));
             }
+        }
+        if !self.ipmi && self.redfish.is_none() {
+            return Err(SimError::Setting("a BMC that speaks neither IPMI nor Redfish says nothing".into()));
         }
         if self.suites.is_empty() {
             return Err(SimError::Setting(

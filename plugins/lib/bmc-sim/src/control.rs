@@ -3,24 +3,23 @@
 //! | request | answer |
 //! |---|---|
 //! | `{"op":"state"}` | address, power, sessions, boot flags, boots, counts |
-//! | `{"op":"faults","rules":[…]}` | replaces the faults; an empty list ends them |
+//! | `{"op":"faults","rules":[…]}` | replaces the faults; an empty list ends them. `"settings":{…}` may come along |
 //! | `{"op":"power","on":true}` | a hand on the button |
-//! | `{"op":"set","latency_ms":30,"power_delay_ms":2000,"sessions":4,"suites":[3]}` | settings; those left out stay |
+//! | `{"op":"set","latency_ms":30,"power_delay_ms":2000,"sessions":4,"suites":[3]}` | [`Settings`]; those left out stay |
 //! | `{"op":"log"}`, `{"op":"clear-log"}` | the request log; empties it and the counts |
-//! | `{"op":"forget-sessions"}` | as if the BMC had restarted |
+//! | `{"op":"forget-sessions"}` | all sessions of both protocols are gone |
+//! | `{"op":"restart-bmc"}` | the same, and it is away for `boot_ms` |
 //! | `{"op":"stop"}` | ends the simulator |
 //!
 //! Each may carry `"bmc": N` (its index); without it, it is for the first one, and `faults`, `set`, `power`, `clear-log` and
 //! `forget-sessions` for all. The address is loopback or a UNIX socket: whoever can reach it can do everything.
 
-use crate::{Rule, SimError, Simulator};
-use drp_ipmi::CipherSuite;
+use crate::{Rule, Settings, SimError, Simulator};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Notify;
@@ -71,6 +70,8 @@ enum Request {
     Faults {
         bmc: Option<usize>,
         rules: Vec<Rule>,
+        #[serde(default)]
+        settings: Settings,
     },
     Power {
         bmc: Option<usize>,
@@ -78,10 +79,8 @@ enum Request {
     },
     Set {
         bmc: Option<usize>,
-        latency_ms: Option<u64>,
-        power_delay_ms: Option<u64>,
-        sessions: Option<usize>,
-        suites: Option<Vec<u8>>,
+        #[serde(flatten)]
+        settings: Settings,
     },
     Log {
         bmc: Option<usize>,
@@ -90,6 +89,9 @@ enum Request {
         bmc: Option<usize>,
     },
     ForgetSessions {
+        bmc: Option<usize>,
+    },
+    RestartBmc {
         bmc: Option<usize>,
     },
     Stop,
@@ -188,6 +190,8 @@ fn carry_out(request: Request, bmcs: &[Simulator]) -> Result<Value, String> {
             return Ok(json!({
                 "ok": true,
                 "address": bmc.address().to_string(),
+                "redfish": bmc.redfish_url(),
+                "redfish_sessions": bmc.redfish_sessions(),
                 "power": if bmc.power() { "on" } else { "off" },
                 "sessions": bmc.sessions(),
                 "boot": {
@@ -200,25 +204,17 @@ fn carry_out(request: Request, bmcs: &[Simulator]) -> Result<Value, String> {
             }));
         }
         Request::Log { bmc } => return Ok(json!({"ok": true, "log": one(bmcs, bmc)?.log()})),
-        Request::Faults { bmc, rules } => {
-            some(bmcs, bmc)?.into_iter().for_each(|b| b.set_faults(rules.clone()));
-        }
-        Request::Power { bmc, on } => some(bmcs, bmc)?.into_iter().for_each(|b| b.set_power(on)),
-        Request::Set { bmc, latency_ms, power_delay_ms, sessions, suites } => {
-            let suites = suites
-                .map(|ids| ids.iter().map(|id| suite(*id)).collect::<Result<Vec<_>, _>>())
-                .transpose()?;
+        Request::Faults { bmc, rules, settings } => {
             for b in some(bmcs, bmc)? {
-                b.configure(|config| {
-                    config.latency = latency_ms.map_or(config.latency, Duration::from_millis);
-                    config.power_delay = power_delay_ms.map_or(config.power_delay, Duration::from_millis);
-                    config.sessions = sessions.unwrap_or(config.sessions);
-                    if let Some(suites) = &suites {
-                        config.suites.clone_from(suites);
-                    }
-                });
+                apply(b, &settings)?;
+                b.set_faults(rules.clone());
             }
         }
+        Request::Power { bmc, on } => some(bmcs, bmc)?.into_iter().for_each(|b| b.set_power(on)),
+        Request::Set { bmc, settings } => {
+            some(bmcs, bmc)?.into_iter().try_for_each(|b| apply(b, &settings))?;
+        }
+        Request::RestartBmc { bmc } => some(bmcs, bmc)?.into_iter().for_each(Simulator::restart_bmc),
         Request::ClearLog { bmc } => some(bmcs, bmc)?.into_iter().for_each(Simulator::clear_log),
         Request::ForgetSessions { bmc } => some(bmcs, bmc)?.into_iter().for_each(Simulator::forget_sessions),
         Request::Stop => {}
@@ -226,6 +222,8 @@ fn carry_out(request: Request, bmcs: &[Simulator]) -> Result<Value, String> {
     Ok(json!({"ok": true}))
 }
 
-fn suite(id: u8) -> Result<CipherSuite, String> {
-    CipherSuite::from_id(id).ok_or_else(|| format!("cipher suite {id} is not simulated; use 3 or 17"))
+fn apply(bmc: &Simulator, settings: &Settings) -> Result<(), String> {
+    let mut wrong = Ok(());
+    bmc.configure(|config| wrong = settings.apply(config));
+    wrong
 }

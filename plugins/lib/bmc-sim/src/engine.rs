@@ -36,6 +36,10 @@ pub(crate) struct Engine {
     pub(crate) sessions: Sessions,
     pub(crate) counts: Counts,
     pub(crate) log: Log,
+    /// What the Redfish service has besides the machine.
+    pub(crate) web: crate::redfish::State,
+    /// The BMC starts again until then.
+    pub(crate) away_until: Option<Instant>,
     started: Instant,
     /// An answer that waits for the next one ([`Effect::Reorder`]).
     held: Option<Reply>,
@@ -62,6 +66,8 @@ impl Engine {
             sessions: Sessions::default(),
             counts: Counts::default(),
             log: Log::default(),
+            web: crate::redfish::State::new(config.redfish.as_ref().map(|r| &*r.profile)),
+            away_until: None,
             started: now,
             held: None,
             fresh: Vec::new(),
@@ -79,12 +85,17 @@ impl Engine {
     pub(crate) fn tick(&mut self, now: Instant) {
         self.chassis.tick(now);
         self.counts.expired += self.sessions.expire(now, self.config.session_idle);
+        self.counts.redfish_expired += self.web.expire(now, self.config.session_idle);
     }
 
     /// A datagram comes in.
     pub(crate) fn handle(&mut self, from: SocketAddr, datagram: &[u8], now: Instant) -> Vec<Reply> {
         self.tick(now);
         self.counts.datagrams += 1;
+        if self.away(now) {
+            self.counts.discarded += 1;
+            return Vec::new();
+        }
         let answer = match Packet::parse(datagram) {
             Ok(Packet::V15 { session_id: 0, payload }) => self.outside(payload).map(|(mut a, response)| {
                 a.bytes = response.map(|r| encode_v15(&r));
@@ -108,21 +119,44 @@ impl Engine {
 
     fn note(&mut self, from: SocketAddr, answer: &Answer, now: Instant) {
         let lost = matches!(answer.effect, Some(Effect::LoseRequest | Effect::LoseReply));
-        let fault = answer.effect.as_ref().and_then(|e| serde_json::to_value(e).ok());
         let entry = LogEntry {
-            at_ms: u64::try_from(now.saturating_duration_since(self.started).as_millis()).unwrap_or(u64::MAX),
+            at_ms: self.since_start(now),
             peer: from.to_string(),
             what: answer.what.into(),
             data: answer.data.iter().map(|b| format!("{b:02x}")).collect(),
             seq: answer.seq,
             code: if lost { None } else { answer.code },
-            fault: fault.and_then(|f| f.get("kind").and_then(|k| k.as_str().map(str::to_owned))),
+            fault: answer.effect.as_ref().map(Effect::name),
+            ..LogEntry::default()
         };
+        self.keep(entry);
+    }
+
+    /// Writes an entry into the log, and keeps it for the listeners.
+    pub(crate) fn keep(&mut self, entry: LogEntry) {
         self.log.push(entry.clone());
         // Nobody may be taking them out.
         if self.fresh.len() < 1024 {
             self.fresh.push(entry);
         }
+    }
+
+    /// Milliseconds since the start.
+    pub(crate) fn since_start(&self, now: Instant) -> u64 {
+        u64::try_from(now.saturating_duration_since(self.started).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether the BMC is away, starting again.
+    pub(crate) fn away(&self, now: Instant) -> bool {
+        self.away_until.is_some_and(|until| now < until)
+    }
+
+    /// Restarts the BMC: it forgets its sessions and is away for its boot time. The machine goes on.
+    pub(crate) fn restart_bmc(&mut self, now: Instant) {
+        self.counts.bmc_resets += 1;
+        self.sessions.clear();
+        self.web.sessions.clear();
+        self.away_until = (!self.config.boot_time.is_zero()).then(|| now + self.config.boot_time);
     }
 
     /// Turns an answer into datagrams, as the fault has it.
@@ -175,6 +209,7 @@ impl Engine {
         let effect = self.faults.strike(what);
         if effect == Some(Effect::Forget) {
             self.sessions.clear();
+            self.web.sessions.clear();
         }
         effect
     }
@@ -184,8 +219,8 @@ impl Engine {
         let request = Request::decode(payload)?;
         let what = On::Command(request.netfn, request.cmd);
         let effect = self.strike(what);
-        let (code, data) = match (&effect, request.netfn, request.cmd) {
-            (Some(Effect::Completion { code }), ..) => (CompletionCode(*code), Vec::new()),
+        let (code, data) = match (effect.as_ref().and_then(Effect::completion), request.netfn, request.cmd) {
+            (Some(code), ..) => (CompletionCode(code), Vec::new()),
             (_, NETFN_APP, app::GET_CHANNEL_AUTH | app::GET_SYSTEM_GUID | GET_CIPHER_SUITES) => {
                 self.app(&request, None)
             }
@@ -229,9 +264,12 @@ impl Engine {
             Some(Effect::LoseRequest) => return Ok(answer),
             Some(Effect::Forget) => {
                 self.sessions.clear();
+                self.web.sessions.clear();
                 return Ok(answer);
             }
-            Some(Effect::Completion { code }) => (CompletionCode(*code), Vec::new()),
+            Some(effect) if effect.completion().is_some() => {
+                (CompletionCode(effect.completion().unwrap_or(0xff)), Vec::new())
+            }
             _ if privilege < needed(request.netfn, request.cmd) => {
                 (CompletionCode::INSUFFICIENT_PRIVILEGE, Vec::new())
             }

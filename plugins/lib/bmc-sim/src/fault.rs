@@ -1,10 +1,12 @@
-//! Faults on demand.
+//! Faults on demand: which requests a rule is about, what goes wrong, and how often.
 
+use crate::redfish::Op;
 use drp_ipmi::RakpStatus;
 use serde::{Deserialize, Serialize};
 
-/// Which packets a rule is about. Written as a word: `any`, `open`, `rakp1`, `rakp3`, `command` (any command of a
-/// session), the name of a command (`chassis-control`), or `0x00/0x02` for network function and command.
+/// Which requests a rule is about. Written as a word. Of both protocols: `any`. Of IPMI: `open`, `rakp1`, `rakp3`, `command`
+/// (any command of a session), the name of a command (`chassis-control`), or `0x00/0x02` for network function and
+/// command. Of Redfish: `redfish`, or `redfish-` and one of the words of [`Op`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum On {
@@ -20,6 +22,8 @@ pub enum On {
     AnyCommand,
     /// One command: network function, number.
     Command(u8, u8),
+    /// A kind of Redfish request.
+    Redfish(Op),
 }
 
 /// Names of the commands that the simulator knows.
@@ -55,14 +59,16 @@ impl TryFrom<String> for On {
             "rakp1" => Self::Rakp1,
             "rakp3" => Self::Rakp3,
             "command" => Self::AnyCommand,
+            other if other.starts_with("redfish") => Self::Redfish(Op::parse(other)?),
             other => match COMMANDS.iter().find(|(name, ..)| *name == other) {
                 Some((_, netfn, cmd)) => Self::Command(*netfn, *cmd),
                 None => match other.split_once('/').map(|(n, c)| (number(n), number(c))) {
                     Some((Some(netfn), Some(cmd))) => Self::Command(netfn, cmd),
                     _ => {
                         return Err(format!(
-                            "{other:?} is nothing a fault can be on; use any, open, rakp1, rakp3, command, 0xNN/0xNN, or {}",
-                            COMMANDS.map(|(name, ..)| name).join(", ")
+                            "{other:?} is nothing a fault can be on; use any, open, rakp1, rakp3, command, 0xNN/0xNN, {}, or {}",
+                            COMMANDS.map(|(name, ..)| name).join(", "),
+                            Op::ALL.map(Op::word).join(", "),
                         ));
                     }
                 },
@@ -80,23 +86,28 @@ impl From<On> for String {
             On::Rakp3 => "rakp3".into(),
             On::AnyCommand => "command".into(),
             On::Command(netfn, cmd) => command_name(netfn, cmd),
+            On::Redfish(op) => op.word().into(),
         }
     }
 }
 
 impl On {
     fn covers(self, what: On) -> bool {
-        self == Self::Any || self == what || (self == Self::AnyCommand && matches!(what, On::Command(..)))
+        match (self, what) {
+            (Self::Any, _) | (Self::AnyCommand, On::Command(..)) => true,
+            (Self::Redfish(rule), On::Redfish(op)) => rule.covers(op),
+            _ => self == what,
+        }
     }
 }
 
-/// What goes wrong.
+/// What goes wrong. An effect that makes no sense for a protocol does not strike there (see [`Effect::suits`]).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Effect {
-    /// The request is lost: nothing is done, nothing answered.
+    /// The request is lost: nothing is done, nothing answered. Over Redfish the connection is cut.
     LoseRequest,
-    /// The command is carried out and its answer lost.
+    /// The command is carried out and its answer lost. Over Redfish the connection is cut.
     LoseReply,
     /// The command is carried out at once and answered later.
     Late {
@@ -122,16 +133,16 @@ pub enum Effect {
         /// The suite.
         suite: u8,
     },
-    /// The answer is replaced by bytes that mean nothing.
+    /// The answer is replaced by bytes that mean nothing; over Redfish with status 200 and a body that is no JSON.
     Garbage,
     /// Before the answer come packets of other sessions, with a wrong integrity code, and of other types.
     Foreign,
-    /// The answer has more data than it should.
+    /// The answer has more data than it should; over Redfish behind the JSON.
     Trailing {
         /// Bytes.
         len: usize,
     },
-    /// The answer's data is cut.
+    /// The answer's data is cut; over Redfish a body that ends in the middle, of the length it says.
     Short {
         /// Bytes that are left.
         len: usize,
@@ -140,15 +151,124 @@ pub enum Effect {
     Stuck,
     /// The BMC forgets all its sessions first.
     Forget,
+    /// Busy, not carried out: completion code 0xC0, or 503 with `Retry-After`.
+    Busy {
+        /// Seconds of `Retry-After`; absent: the header is left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_after: Option<u32>,
+    },
+    /// All sessions are taken: status 1 of the handshake, or 503 `SessionLimitExceeded`. Only where sessions begin.
+    Exhausted,
+    /// User or password are refused: status 0x0f of RAKP message 2 or 4, or 401.
+    Unauthorized,
+    /// The machine is in no state for it, not carried out: completion code 0xD5, or 409 `ResourceInUse`.
+    WrongState,
+    /// Redfish: the connection stays open and silent, nothing is done.
+    Silent,
+    /// Redfish: carried out, and the connection stays open and silent.
+    SilentAfter,
+    /// Redfish: the body ends before the length it was announced with, and the connection is cut. Carried out.
+    Half,
+    /// Redfish: answered with this status, not carried out.
+    Http {
+        /// The status.
+        status: u16,
+        /// Key of the message in the body, of the Base registry; without one there is no body.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+        /// Seconds of `Retry-After`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_after: Option<u32>,
+    },
+    /// Redfish: carried out and answered with 204 and no body, a reading too.
+    NoContent,
+    /// Redfish: the resource lacks these properties (`Actions`, `PowerState`, …).
+    Without {
+        /// Names of properties of the resource itself.
+        properties: Vec<String>,
+    },
+    /// Redfish: every text, number and truth value of the resource is of another type.
+    OddTypes,
+    /// Redfish: the body has so many bytes of padding, as valid JSON.
+    Huge {
+        /// Bytes, at most 64 MiB.
+        bytes: usize,
+    },
+    /// Redfish: a change is accepted with 202 and a task that ends so.
+    Task {
+        /// Milliseconds until it ends.
+        ms: u64,
+        /// `TaskState` at the end; a change whose task does not end as `Completed` is not carried out.
+        #[serde(default = "completed")]
+        state: String,
+    },
+}
+
+fn completed() -> String {
+    "Completed".to_owned()
+}
+
+impl Effect {
+    /// Whether it can strike that request.
+    pub fn suits(&self, what: On) -> bool {
+        let redfish = matches!(what, On::Redfish(_));
+        match self {
+            Self::LoseRequest
+            | Self::LoseReply
+            | Self::Late { .. }
+            | Self::Garbage
+            | Self::Trailing { .. }
+            | Self::Short { .. }
+            | Self::Stuck
+            | Self::Forget => true,
+            Self::Busy { .. } | Self::WrongState => redfish || matches!(what, On::Command(..)),
+            Self::Exhausted => matches!(what, On::Open | On::Redfish(Op::Login)),
+            Self::Unauthorized => redfish || matches!(what, On::Rakp1 | On::Rakp3),
+            Self::Duplicate
+            | Self::Reorder
+            | Self::Completion { .. }
+            | Self::Status { .. }
+            | Self::WrongSuite { .. }
+            | Self::Foreign => !redfish,
+            Self::Silent
+            | Self::SilentAfter
+            | Self::Half
+            | Self::Http { .. }
+            | Self::NoContent
+            | Self::Without { .. }
+            | Self::OddTypes
+            | Self::Huge { .. }
+            | Self::Task { .. } => redfish,
+        }
+    }
+
+    /// Its name in faults files and in the log.
+    pub(crate) fn name(&self) -> String {
+        let value = serde_json::to_value(self).unwrap_or_default();
+        value.get("kind").and_then(|kind| kind.as_str()).unwrap_or_default().to_owned()
+    }
+
+    /// The completion code it answers a command with.
+    pub(crate) fn completion(&self) -> Option<u8> {
+        match self {
+            Self::Completion { code } => Some(*code),
+            Self::Busy { .. } => Some(0xc0),
+            Self::WrongState => Some(0xd5),
+            _ => None,
+        }
+    }
 }
 
 /// When which effect strikes. The first rule that covers a packet and has not run out is taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// Which packets.
+    /// Which requests.
     #[serde(default = "any")]
     pub on: On,
+    /// Redfish: only requests of this path. `*` stands for any text; a slash at the end does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
     /// Let so many pass first.
     #[serde(default)]
     pub skip: u32,
@@ -166,7 +286,12 @@ fn any() -> On {
 impl Rule {
     /// A rule that always strikes.
     pub fn new(on: On, effect: Effect) -> Self {
-        Self { on, skip: 0, times: None, effect }
+        Self { on, path: None, skip: 0, times: None, effect }
+    }
+
+    /// Strikes only requests of this path.
+    pub fn path(self, pattern: impl Into<String>) -> Self {
+        Self { path: Some(pattern.into()), ..self }
     }
 
     /// Strikes only so often.
@@ -179,9 +304,12 @@ impl Rule {
         Self { skip, ..self }
     }
 
-    /// Whether it strikes this packet; counts down.
-    fn strikes(&mut self, what: On) -> bool {
-        if self.times == Some(0) || !self.on.covers(what) {
+    /// Whether it strikes this request; counts down.
+    fn strikes(&mut self, what: On, path: &str) -> bool {
+        if self.times == Some(0) || !self.on.covers(what) || !self.effect.suits(what) {
+            return false;
+        }
+        if self.path.as_ref().is_some_and(|pattern| !glob(pattern, path)) {
             return false;
         }
         if self.skip > 0 {
@@ -200,54 +328,69 @@ pub(crate) struct Faults(pub(crate) Vec<Rule>);
 impl Faults {
     /// The effect for this packet, if any.
     pub(crate) fn strike(&mut self, what: On) -> Option<Effect> {
-        self.0.iter_mut().find_map(|rule| rule.strikes(what).then(|| rule.effect.clone()))
+        self.strike_at(what, "")
+    }
+
+    /// The effect for this request of a path, if any.
+    pub(crate) fn strike_at(&mut self, what: On, path: &str) -> Option<Effect> {
+        self.0.iter_mut().find_map(|rule| rule.strikes(what, path).then(|| rule.effect.clone()))
     }
 }
 
-/// Reads rules from JSON: `{"rules": […]}` or just the list.
-///
-/// # Errors
-/// What is wrong, with line and column.
-pub fn read_rules(json: &str) -> Result<Vec<Rule>, serde_json::Error> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct File {
-        rules: Vec<Rule>,
+/// Whether a text fits a pattern in which `*` stands for any text. A slash at the end of either does not count.
+pub(crate) fn glob(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.trim_end_matches('/'), text.trim_end_matches('/'));
+    let Some((start, rest)) = pattern.split_once('*') else { return pattern == text };
+    let Some(mut text) = text.strip_prefix(start) else { return false };
+    let mut parts: Vec<&str> = rest.split('*').collect();
+    let end = parts.pop().unwrap_or_default();
+    for part in parts {
+        match text.find(part) {
+            Some(at) => text = text.get(at + part.len()..).unwrap_or_default(),
+            None => return false,
+        }
     }
-    if json.trim_start().starts_with('[') {
-        serde_json::from_str(json)
-    } else {
-        serde_json::from_str::<File>(json).map(|f| f.rules)
-    }
+    text.ends_with(end)
 }
 
-/// The status of [`Effect::Status`].
+/// The status of the handshake that an effect answers with.
 pub(crate) fn status(effect: Option<&Effect>) -> Option<RakpStatus> {
     match effect {
         Some(Effect::Status { code }) => Some(RakpStatus(*code)),
+        Some(Effect::Exhausted) => Some(RakpStatus(0x01)),
+        Some(Effect::Unauthorized) => Some(RakpStatus(0x0f)),
         _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Effect, Faults, On, Rule, read_rules};
+    use super::{Effect, Faults, On, Rule, glob};
+    use crate::redfish::Op;
 
     #[test]
-    fn rules_read_as_documented() {
-        let rules = read_rules(
-            r#"{"rules": [
-                {"on": "chassis-control", "times": 1, "effect": {"kind": "lose-reply"}},
-                {"on": "0x06/0x01", "skip": 2, "effect": {"kind": "late", "ms": 300}},
-                {"effect": {"kind": "completion", "code": 192}}
-            ]}"#,
-        )
-        .unwrap();
-        assert_eq!(rules[0], Rule::new(On::Command(0, 2), Effect::LoseReply).times(1));
-        assert_eq!(rules[1], Rule::new(On::Command(6, 1), Effect::Late { ms: 300 }).skip(2));
-        assert_eq!(rules[2].on, On::Any);
-        let error = read_rules(r#"[{"on": "power", "effect": {"kind": "stuck"}}]"#).unwrap_err().to_string();
-        assert!(error.contains("chassis-control"), "{error}");
+    fn patterns_fit_as_people_expect() {
+        assert!(glob("/redfish/v1/Systems/*", "/redfish/v1/Systems/1/Bios/"));
+        assert!(glob("*/Actions/*.Reset", "/redfish/v1/Systems/1/Actions/ComputerSystem.Reset"));
+        assert!(!glob("*/Bios", "/redfish/v1/Systems/1") && !glob("/redfish", "/redfish/v1"));
+        assert!(glob("/redfish/v1/", "/redfish/v1") && glob("*", ""));
+    }
+
+    #[test]
+    fn a_rule_strikes_only_what_it_suits() {
+        let mut faults = Faults(vec![
+            Rule::new(On::Any, Effect::Half),
+            Rule::new(On::Any, Effect::Reorder),
+            Rule::new(On::Redfish(Op::Change), Effect::Busy { retry_after: Some(1) }),
+        ]);
+        assert_eq!(faults.strike(On::Command(0, 2)), Some(Effect::Reorder));
+        assert_eq!(faults.strike_at(On::Redfish(Op::Reset), "/"), Some(Effect::Half));
+        faults.0.remove(0);
+        assert_eq!(
+            faults.strike_at(On::Redfish(Op::Reset), "/"),
+            Some(Effect::Busy { retry_after: Some(1) })
+        );
+        assert_eq!(faults.strike_at(On::Redfish(Op::Login), "/"), None);
     }
 
     #[test]

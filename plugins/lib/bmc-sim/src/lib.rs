@@ -1,4 +1,5 @@
-//! A simulated BMC: the server half of the codec in `drp-ipmi`, with sessions, a chassis, and faults on demand.
+//! A simulated BMC: the server half of the codec in `drp-ipmi` and a Redfish service, with sessions, one chassis behind
+//! both, and faults on demand.
 //!
 //! ```no_run
 //! # async fn demo() -> Result<(), drp_bmc_sim::SimError> {
@@ -22,14 +23,18 @@ mod engine;
 mod fault;
 mod log;
 mod login;
+pub mod redfish;
+mod scenario;
 mod server;
 mod sessions;
 
 pub use chassis::PowerEvent;
-pub use config::{BmcConfig, User};
+pub use config::{BmcConfig, RedfishConfig, User};
 pub use control::{Control, ControlAddress};
-pub use fault::{Effect, On, Rule, read_rules};
+pub use fault::{Effect, On, Rule};
 pub use log::{Counts, LogEntry};
+pub use redfish::{Identity, Op, Profile};
+pub use scenario::{Scenario, Settings};
 pub use server::{SimEvent, Simulator};
 
 /// What can go wrong with a simulator itself.

@@ -6,16 +6,22 @@ use std::collections::VecDeque;
 /// Entries kept; older ones are dropped, the counts stay.
 const KEPT: usize = 10_000;
 
-/// One packet that was meant for the BMC.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// One packet or HTTP request that was meant for the BMC. Credentials are in none of the fields.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogEntry {
     /// Milliseconds since the start.
     pub at_ms: u64,
     /// Who sent it.
     pub peer: String,
-    /// `open`, `rakp1`, `rakp3`, or the command's name.
+    /// `open`, `rakp1`, `rakp3`, the command's name, or the kind of Redfish request (`redfish-reset`).
     pub what: String,
-    /// Request data of a command, in hexadecimal.
+    /// Redfish: the method.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub method: String,
+    /// Redfish: the path.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub path: String,
+    /// Request data of a command, in hexadecimal; of Redfish the JSON body, without passwords and tokens.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub data: String,
     /// Request sequence of a command.
@@ -24,6 +30,12 @@ pub struct LogEntry {
     /// Completion code, or status of the handshake; absent when nothing was answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<u8>,
+    /// Redfish: the status; absent when nothing was answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Redfish: a change was carried out, whatever was answered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub done: bool,
     /// The fault that struck, by its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
@@ -66,6 +78,30 @@ pub struct Counts {
     pub identifies: u64,
     /// Boot flags set.
     pub boot_sets: u64,
+    /// Redfish requests that came in.
+    pub redfish_requests: u64,
+    /// Redfish sessions opened.
+    pub redfish_logins: u64,
+    /// Redfish sessions closed by the client.
+    pub redfish_logouts: u64,
+    /// Redfish sessions that expired.
+    pub redfish_expired: u64,
+    /// Redfish logins and Basic credentials refused.
+    pub redfish_refused: u64,
+    /// Most Redfish sessions at one time.
+    pub redfish_most_sessions: u64,
+    /// Images inserted.
+    pub inserts: u64,
+    /// Images ejected.
+    pub ejects: u64,
+    /// Restarts of the BMC.
+    pub bmc_resets: u64,
+    /// Logs cleared over Redfish.
+    pub log_clears: u64,
+    /// BIOS attributes and secure boot set.
+    pub firmware_sets: u64,
+    /// Accounts made, changed or deleted over Redfish.
+    pub account_changes: u64,
 }
 
 /// The last entries.

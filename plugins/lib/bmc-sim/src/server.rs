@@ -8,7 +8,7 @@ use drp_ipmi::{BootDevice, BootFlags, Identify};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::net::UdpSocket;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{Notify, broadcast};
 use tokio::task::JoinHandle;
 
@@ -55,11 +55,22 @@ impl Shared {
     }
 }
 
+impl crate::redfish::Shared for Shared {
+    fn web(&self, request: &crate::redfish::Request) -> crate::redfish::Outcome {
+        let outcome = self.engine().web(request, Instant::now());
+        self.settle();
+        // A power change may be due now that the task of the machine does not wait for.
+        self.changed.notify_one();
+        outcome
+    }
+}
+
 /// A running simulated BMC. Dropping it stops it.
 pub struct Simulator {
     address: SocketAddr,
+    redfish: Option<(SocketAddr, bool)>,
     shared: Arc<Shared>,
-    task: JoinHandle<()>,
+    tasks: Vec<JoinHandle<()>>,
 }
 
 impl std::fmt::Debug for Simulator {
@@ -70,7 +81,7 @@ impl std::fmt::Debug for Simulator {
 
 impl Drop for Simulator {
     fn drop(&mut self) {
-        self.task.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
 
@@ -82,27 +93,73 @@ fn random() -> [u8; 16] {
 }
 
 impl Simulator {
-    /// Starts a BMC on `config.listen`.
+    /// Starts a BMC: IPMI on `config.listen`, Redfish on `config.redfish`.
     ///
     /// # Errors
     /// When the address is taken or a setting makes no sense.
     pub async fn start(config: BmcConfig) -> Result<Self, SimError> {
         config.check()?;
-        let failed = |source| SimError::Listen { address: config.listen.to_string(), source };
-        let socket = Arc::new(UdpSocket::bind(config.listen).await.map_err(failed)?);
-        let address = socket.local_addr().map_err(failed)?;
+        let failed = |at: SocketAddr| move |source| SimError::Listen { address: at.to_string(), source };
+        let mut socket = None;
+        let mut address = None;
+        if config.ipmi {
+            let bound = UdpSocket::bind(config.listen).await.map_err(failed(config.listen))?;
+            address = Some(bound.local_addr().map_err(failed(config.listen))?);
+            socket = Some(Arc::new(bound));
+        }
+        let web = config.redfish.clone();
         let shared = Arc::new(Shared {
             engine: Mutex::new(Engine::new(config, Instant::now(), random)),
             events: broadcast::Sender::new(EVENTS),
             changed: Notify::new(),
         });
-        let task = tokio::spawn(serve(socket, Arc::clone(&shared)));
-        Ok(Self { address, shared, task })
+        let mut redfish = None;
+        let mut tasks = Vec::new();
+        if let Some(web) = web {
+            let listener = TcpListener::bind(web.listen).await.map_err(failed(web.listen))?;
+            let bound = listener.local_addr().map_err(failed(web.listen))?;
+            redfish = Some((bound, web.identity.is_some()));
+            tasks.push(tokio::spawn(crate::redfish::serve(listener, web.identity, Arc::clone(&shared))));
+        }
+        tasks.push(tokio::spawn(serve(socket, Arc::clone(&shared))));
+        let none = || SimError::Setting("a BMC that speaks neither IPMI nor Redfish says nothing".into());
+        let address = address.or(redfish.map(|(address, _)| address)).ok_or_else(none)?;
+        Ok(Self { address, redfish, shared, tasks })
     }
 
-    /// Where it listens.
+    /// Where it listens for IPMI; for a BMC without IPMI where it listens for Redfish.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens for Redfish.
+    pub fn redfish_address(&self) -> Option<SocketAddr> {
+        self.redfish.map(|(address, _)| address)
+    }
+
+    /// `https://HOST:PORT`, or `http://…` without TLS.
+    pub fn redfish_url(&self) -> Option<String> {
+        self.redfish.map(|(address, tls)| format!("{}://{address}", if tls { "https" } else { "http" }))
+    }
+
+    /// Redfish sessions that are open.
+    pub fn redfish_sessions(&self) -> usize {
+        self.shared.settle();
+        self.shared.engine().web.sessions.len()
+    }
+
+    /// The image in the slot of this id, when there is one.
+    pub fn media(&self, slot: &str) -> Option<String> {
+        let engine = self.shared.engine();
+        let profile = &engine.config.redfish.as_ref()?.profile;
+        let index = profile.media.slots.iter().position(|other| other.id == slot)?;
+        let held = engine.web.slots.get(index)?;
+        held.inserted.then(|| held.image.clone())
+    }
+
+    /// The BMC restarts: it forgets its sessions and is away for its boot time.
+    pub fn restart_bmc(&self) {
+        self.shared.engine().restart_bmc(Instant::now());
     }
 
     /// Replaces the faults in force.
@@ -163,7 +220,9 @@ impl Simulator {
 
     /// Forgets all sessions, as a BMC that restarts does.
     pub fn forget_sessions(&self) {
-        self.shared.engine().sessions.clear();
+        let mut engine = self.shared.engine();
+        engine.sessions.clear();
+        engine.web.sessions.clear();
     }
 
     /// What was counted.
@@ -190,12 +249,20 @@ impl Simulator {
     }
 }
 
-async fn serve(socket: Arc<UdpSocket>, shared: Arc<Shared>) {
+async fn serve(socket: Option<Arc<UdpSocket>>, shared: Arc<Shared>) {
+    let Some(socket) = socket else {
+        // Only time passes.
+        loop {
+            let pause = pause(shared.settle());
+            tokio::select! {
+                () = shared.changed.notified() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    };
     let mut buffer = vec![0u8; MAX_DATAGRAM + 1];
     loop {
-        let due = shared.settle();
-        // Without anything due it still looks up now and then, so that sessions expire.
-        let pause = due.map_or(Duration::from_secs(1), |at| at.saturating_duration_since(Instant::now()));
+        let pause = pause(shared.settle());
         tokio::select! {
             received = socket.recv_from(&mut buffer) => match received {
                 Ok((len, from)) => {
@@ -213,6 +280,11 @@ async fn serve(socket: Arc<UdpSocket>, shared: Arc<Shared>) {
             () = tokio::time::sleep(pause) => {}
         }
     }
+}
+
+/// Until the next change is due. Without any it still looks up now and then, so that sessions expire.
+fn pause(due: Option<Instant>) -> Duration {
+    due.map_or(Duration::from_secs(1), |at| at.saturating_duration_since(Instant::now()))
 }
 
 async fn send(socket: &Arc<UdpSocket>, reply: Reply) {

@@ -1,12 +1,14 @@
 //! `drp-sim`: simulators as a program. `drp sim …` runs it.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use drp_bmc_sim::{
-    BmcConfig, Control, ControlAddress, PowerEvent, Rule, SimError, SimEvent, Simulator, read_rules,
+    BmcConfig, Control, ControlAddress, Identity, PowerEvent, Profile, RedfishConfig, Scenario, SimError,
+    SimEvent, Simulator,
 };
 use drp_ipmi::CipherSuite;
 use drp_protocol::Secret;
-use std::io::Write;
+use serde_json::{Value, json};
+use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
@@ -16,8 +18,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 /// Simulated hardware for trying things out and for tests.
+///
+/// Everything listens on loopback unless told otherwise. Nothing here is real, and nothing real is touched.
 #[derive(Parser)]
-#[command(name = "drp-sim", version)]
+#[command(name = "drp-sim", bin_name = "drp sim", version)]
 struct Cli {
     #[command(subcommand)]
     what: What,
@@ -25,28 +29,68 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum What {
-    /// BMCs that speak IPMI 2.0 (RMCP+), each with a machine behind it.
+    /// BMCs that speak IPMI 2.0 (RMCP+), Redfish, or both, each with one machine behind it.
     ///
-    /// Prints one JSON line with the addresses when all are ready: {"bmcs": ["127.0.0.1:PORT", …], "control": …}.
-    /// Ends on SIGTERM, SIGINT, or the control's {"op":"stop"}.
+    /// Says where they are when all are ready, then runs until SIGTERM, SIGINT, or the control's {"op":"stop"}.
+    /// Faults, the control and the request log: docs/simulator.md.
+    #[command(after_help = EXAMPLES)]
     Bmc(BmcArgs),
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  drp sim bmc                                               one BMC, IPMI, any free port
+  drp sim bmc --protocol both --profile idrac --powered     one machine through IPMI and Redfish
+  drp sim bmc --count 1000 --protocol redfish --plain --latency 30 --output lines
+  drp sim bmc --protocol both --faults faults.yaml --control unix:/tmp/sim.sock --log requests.jsonl";
+
+/// What a BMC speaks.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Protocol {
+    Ipmi,
+    Redfish,
+    Both,
+}
+
+/// How the addresses are shown.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// A table for people.
+    Table,
+    /// One JSON object with all addresses, on one line.
+    Json,
+    /// One JSON object for each BMC, with params that lead the ipmi plugin to it; a last line says that all are ready.
+    Lines,
 }
 
 #[derive(Args)]
 struct BmcArgs {
-    /// Address of the first BMC; the others follow on the next ports. Port 0: any free port for each.
-    #[arg(long, default_value = "127.0.0.1:0")]
-    listen: SocketAddr,
     /// How many BMCs.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     count: u16,
+    /// What they speak. With `both`, IPMI and Redfish are two ways to the same machine.
+    #[arg(long, value_enum, default_value_t = Protocol::Ipmi)]
+    protocol: Protocol,
+    /// Whose firmware the Redfish service is like: generic, idrac, ilo, supermicro, or a path to a YAML file.
+    #[arg(long, default_value = "generic")]
+    profile: String,
+    /// Address of the first BMC; the others follow on the next ports. Port 0: any free port for each.
+    /// IPMI listens on UDP, Redfish on TCP.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Redfish over plain HTTP. Without it: HTTPS with a certificate that is made at the start and signed by nobody.
+    #[arg(long)]
+    plain: bool,
+    /// Write that certificate to this file (PEM).
+    #[arg(long)]
+    certificate: Option<PathBuf>,
     /// User name.
     #[arg(long, default_value = "admin")]
     user: String,
     /// File that holds the password (the first line). Without it: `password`, and only on loopback.
     #[arg(long)]
     password_file: Option<PathBuf>,
-    /// Cipher suites on offer.
+    /// IPMI cipher suites on offer.
     #[arg(long, default_value = "3,17", value_delimiter = ',')]
     suite: Vec<u8>,
     /// Machines are on at the start.
@@ -58,10 +102,13 @@ struct BmcArgs {
     /// Before every answer, in milliseconds.
     #[arg(long, default_value_t = 0)]
     latency: u64,
-    /// Session slots of each BMC.
+    /// Session slots of each BMC and protocol.
     #[arg(long, default_value_t = 16)]
     sessions: usize,
-    /// JSON file with fault rules: {"rules": [{"on": "chassis-control", "times": 1, "effect": {"kind": "lose-reply"}}]}.
+    /// Seconds after which a silent session is forgotten.
+    #[arg(long, default_value_t = 60)]
+    session_idle: u64,
+    /// YAML or JSON file with settings and fault rules for both protocols.
     #[arg(long)]
     faults: Option<PathBuf>,
     /// Append every request to this file, one JSON line each.
@@ -73,6 +120,9 @@ struct BmcArgs {
     /// Take orders here: 127.0.0.1:PORT (0 for any) or unix:PATH; one JSON object per line.
     #[arg(long)]
     control: Option<ControlAddress>,
+    /// How the addresses are shown: by default a table on a terminal, else one JSON object.
+    #[arg(long, value_enum)]
+    output: Option<Output>,
 }
 
 fn main() -> ExitCode {
@@ -117,20 +167,48 @@ fn config(args: &BmcArgs) -> Result<BmcConfig, String> {
         CipherSuite::from_id(*id)
             .ok_or_else(|| format!("cipher suite {id} is not simulated; use 3, 17 or 3,17"))
     };
-    let rules: Vec<Rule> = match &args.faults {
-        Some(path) => file(path, |text| read_rules(text).map_err(|e| e.to_string()))?,
-        None => Vec::new(),
+    let scenario = match &args.faults {
+        Some(path) => file(path, Scenario::read)?,
+        None => Scenario::default(),
     };
-    Ok(BmcConfig {
+    let redfish = match args.protocol {
+        Protocol::Ipmi => None,
+        Protocol::Redfish | Protocol::Both => Some(redfish(args)?),
+    };
+    let mut config = BmcConfig {
         listen: args.listen,
         suites: args.suite.iter().map(suite).collect::<Result<_, _>>()?,
         sessions: args.sessions,
+        session_idle: Duration::from_secs(args.session_idle),
         powered: args.powered,
         power_delay: Duration::from_millis(args.power_delay),
         latency: Duration::from_millis(args.latency),
-        faults: rules,
+        ipmi: args.protocol != Protocol::Redfish,
+        redfish,
+        faults: scenario.rules,
         ..BmcConfig::new(args.user.clone(), password)
-    })
+    };
+    let named = |e| format!("{}: {e}", args.faults.as_deref().unwrap_or(std::path::Path::new("")).display());
+    scenario.settings.apply(&mut config).map_err(named)?;
+    Ok(config)
+}
+
+fn redfish(args: &BmcArgs) -> Result<RedfishConfig, String> {
+    let profile = if args.profile.contains(['/', '.']) {
+        file(&PathBuf::from(&args.profile), Profile::read)?
+    } else {
+        Profile::named(&args.profile).map_err(|e| e.to_string())?
+    };
+    let identity = if args.plain {
+        None
+    } else {
+        Some(Identity::generate(args.listen.ip()).map_err(|e| e.to_string())?)
+    };
+    if let Some(path) = &args.certificate {
+        let identity = identity.as_ref().ok_or("there is no certificate without TLS: leave out --plain")?;
+        std::fs::write(path, identity.pem()).map_err(|e| format!("{}: {e}", path.display()))?;
+    }
+    Ok(RedfishConfig { listen: args.listen, identity, profile: Arc::new(profile) })
 }
 
 async fn run(args: BmcArgs) -> Result<(), String> {
@@ -138,7 +216,7 @@ async fn run(args: BmcArgs) -> Result<(), String> {
     let mut term = signal(SignalKind::terminate()).map_err(|e| format!("signals: {e}"))?;
     let mut int = signal(SignalKind::interrupt()).map_err(|e| format!("signals: {e}"))?;
     let config = config(&args)?;
-    raise_file_limit(args.count);
+    raise_file_limit(args.count, args.protocol);
     let bmcs = Arc::new(start(&config, args.count).await.map_err(|e| e.to_string())?);
 
     if let Some(path) = &args.log {
@@ -158,11 +236,7 @@ async fn run(args: BmcArgs) -> Result<(), String> {
         Some(address) => Some(control.listen(address).await.map_err(|e| e.to_string())?.to_string()),
         None => None,
     };
-    let addresses: Vec<String> = bmcs.iter().map(|b| b.address().to_string()).collect();
-    let mut stdout = std::io::stdout().lock();
-    let _ = writeln!(stdout, "{}", serde_json::json!({"bmcs": addresses, "control": listening}));
-    let _ = stdout.flush();
-    drop(stdout);
+    show(&args, &config, &bmcs, listening)?;
 
     tokio::select! {
         _ = term.recv() => {}
@@ -173,6 +247,82 @@ async fn run(args: BmcArgs) -> Result<(), String> {
         let _ = std::fs::remove_file(path);
     }
     Ok(())
+}
+
+/// Says where they are.
+fn show(
+    args: &BmcArgs,
+    config: &BmcConfig,
+    bmcs: &[Simulator],
+    control: Option<String>,
+) -> Result<(), String> {
+    let mut stdout = std::io::stdout().lock();
+    let output = args.output.unwrap_or(if stdout.is_terminal() { Output::Table } else { Output::Json });
+    let fingerprint = config.redfish.as_ref().and_then(|r| r.identity.as_ref()).map(Identity::fingerprint);
+    let ipmi = |bmc: &Simulator| config.ipmi.then(|| bmc.address().to_string());
+    let mut text = String::new();
+    match output {
+        Output::Json => {
+            let addresses: Vec<String> = bmcs.iter().map(|bmc| bmc.address().to_string()).collect();
+            let mut all = json!({ "bmcs": addresses, "control": control });
+            if config.redfish.is_some() {
+                all["redfish"] = bmcs.iter().map(Simulator::redfish_url).collect();
+                all["fingerprint"] = json!(fingerprint);
+            }
+            text = format!("{all}\n");
+        }
+        Output::Lines => {
+            for (index, bmc) in bmcs.iter().enumerate() {
+                let params = params(args, bmc, fingerprint, config);
+                let line = json!({
+                    "bmc": index, "ipmi": ipmi(bmc), "redfish": bmc.redfish_url(), "params": params,
+                });
+                text.push_str(&format!("{line}\n"));
+            }
+            let ready = json!({ "ready": bmcs.len(), "control": control, "fingerprint": fingerprint });
+            text.push_str(&format!("{ready}\n"));
+        }
+        Output::Table => {
+            text.push_str(&format!("{:<5} {:<22} {}\n", "BMC", "IPMI", "REDFISH"));
+            for (index, bmc) in bmcs.iter().enumerate() {
+                let (ipmi, redfish) =
+                    (ipmi(bmc).unwrap_or("-".into()), bmc.redfish_url().unwrap_or("-".into()));
+                text.push_str(&format!("{index:<5} {ipmi:<22} {redfish}\n"));
+            }
+            let password = if args.password_file.is_some() { "as in its file" } else { "password" };
+            text.push_str(&format!("\nUser {}, password {password}.", args.user));
+            if let Some(fingerprint) = fingerprint {
+                text.push_str(&format!(" Certificate {fingerprint}."));
+            }
+            if let Some(control) = control {
+                text.push_str(&format!(" Control on {control}."));
+            }
+            text.push_str(" Ctrl-C ends.\n");
+        }
+    }
+    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    written.map_err(|e| format!("standard output: {e}"))
+}
+
+/// Params of a machine whose BMC this is, all but the password.
+fn params(args: &BmcArgs, bmc: &Simulator, fingerprint: Option<&str>, config: &BmcConfig) -> Value {
+    let mut params = json!({ "ipmi/address": bmc.address().ip().to_string(), "ipmi/username": args.user });
+    if config.ipmi {
+        params["ipmi/port-ipmitool"] = json!(bmc.address().port());
+    }
+    if let Some(address) = bmc.redfish_address() {
+        params["ipmi/port-redfish"] = json!(address.port());
+        match fingerprint {
+            Some(pin) => params["ipmi/tls-fingerprint"] = json!(pin),
+            None => params["ipmi/tls-verify"] = json!("plain"),
+        }
+    }
+    params["ipmi/mode"] = json!(match args.protocol {
+        Protocol::Ipmi => "ipmi",
+        Protocol::Redfish => "redfish",
+        Protocol::Both => "auto",
+    });
+    params
 }
 
 async fn start(config: &BmcConfig, count: u16) -> Result<Vec<Simulator>, SimError> {
@@ -188,16 +338,20 @@ async fn start(config: &BmcConfig, count: u16) -> Result<Vec<Simulator>, SimErro
                 SimError::Setting(format!("{count} BMCs do not fit above port {}", config.listen.port()))
             })?;
             one.listen.set_port(port);
+            if let Some(redfish) = &mut one.redfish {
+                redfish.listen.set_port(port);
+            }
         }
         bmcs.push(Simulator::start(one).await?);
     }
     Ok(bmcs)
 }
 
-/// Each BMC has a socket; the soft limit of open files is often 1,024.
-fn raise_file_limit(count: u16) {
+/// Each BMC has a socket, and with Redfish one for each connection; the soft limit of open files is often 1,024.
+fn raise_file_limit(count: u16, protocol: Protocol) {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let wanted = u64::from(count) + 64;
+    let each = if protocol == Protocol::Ipmi { 1 } else { 4 };
+    let wanted = u64::from(count) * each + 128;
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
         && soft < wanted
     {
