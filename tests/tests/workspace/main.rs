@@ -25,10 +25,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("drp-redfish", &["drp-protocol"]),
     ("drp-bmc", &["drp-protocol", "drp-ipmi", "drp-redfish"]),
     ("drp-bmc-sim", &["drp-protocol", "drp-ipmi"]),
+    ("drp-vbox", &["drp-protocol"]),
     ("echo", &["drp-plugin-sdk", "drp-content"]),
     ("incrementer", &["drp-plugin-sdk", "drp-content"]),
     ("stress", &["drp-plugin-sdk", "drp-content"]),
     ("ipmi", &["drp-plugin-sdk", "drp-content", "drp-bmc", "drp-ipmi"]),
+    ("virtualbox-ipmi", &["drp-plugin-sdk", "drp-content", "drp-vbox"]),
 ];
 
 /// Crates that do I/O; the protocol crate must stay free of them.
