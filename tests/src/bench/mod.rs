@@ -2,6 +2,7 @@
 //! and prints the ratio, because the ratio is what is held.
 
 mod action;
+mod bmcs;
 mod command_line;
 mod daemon;
 mod durable_writes;
@@ -17,6 +18,7 @@ mod plugin_alone;
 mod plugin_call;
 mod plugin_size;
 mod plugin_start;
+mod power_fleet;
 mod power_status;
 mod samples;
 mod socket;
@@ -108,6 +110,10 @@ const PROMISES: &[Promise] = &[
     (7, "list 10,000 machines slim; get one", |b| Box::pin(lists::run(b))),
     (8, "durable writes: acknowledged survives kill -9 and power loss", |b| Box::pin(durable_writes::run(b))),
     (9, "events: 100 followers, 10,000 deliveries a second", |b| Box::pin(events::run(b))),
+    (10, "power status of 1,000 simulated BMCs (30 ms each), by one command", |b| {
+        Box::pin(power_fleet::all_live(b))
+    }),
+    (11, "the same with 5 % dead BMCs", |b| Box::pin(power_fleet::some_dead(b))),
     (12, "one power status against one BMC simulator", |b| Box::pin(power_status::run(b))),
     (13, "`drp machines list` as a process of its own", |b| Box::pin(command_line::run(b))),
 ];

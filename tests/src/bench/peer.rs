@@ -52,10 +52,13 @@ impl Drop for Peer {
 }
 
 /// What the peer process does: `pingpong SOCKET`, `http SOCKET`, `https CERTIFICATE`,
-/// `frames CERTIFICATE`, `reply`.
+/// `frames CERTIFICATE`, `bmcs LIVE DEAD`, `reply`.
 pub(crate) fn serve(kind: &str, arguments: &[String]) -> Result<()> {
     if kind == "reply" {
         return say("ready");
+    }
+    if kind == "bmcs" {
+        return super::bmcs::serve(arguments);
     }
     // The peer must not outlive the benchmark, however that ends: then its input ends.
     std::thread::spawn(|| {

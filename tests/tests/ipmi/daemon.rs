@@ -14,6 +14,11 @@ use std::time::Duration;
 async fn with_machine(port: u16) -> Daemon {
     let daemon = Daemon::builder().plugin("ipmi").start();
     daemon.wait_plugin("ipmi").await;
+    add_machine(&daemon, port).await;
+    daemon
+}
+
+async fn add_machine(daemon: &Daemon, port: u16) {
     let machine = json!({"Name": "node-1", "Params": {
         "ipmi/address": "127.0.0.1", "ipmi/username": USER, "ipmi/port-ipmitool": port, "ipmi/verify-timeout": 30,
     }});
@@ -24,7 +29,6 @@ async fn with_machine(port: u16) -> Daemon {
     let stored =
         daemon.expect(200, "POST", "machines/Name:node-1/params/ipmi/password", json!(PASSWORD)).await;
     assert!(!stored.to_string().contains(PASSWORD), "the daemon answers with the sealed value");
-    daemon
 }
 
 async fn act(daemon: &Daemon, verb: &str) -> Value {
@@ -46,27 +50,33 @@ fn drp(daemon: &Daemon, words: &[&str]) -> (i32, String, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_real_machine_boots_from_the_network_through_drp() {
-    // What its iPXE fetches; 10.0.2.2 is the host's loopback, seen from the machine.
+    // Its iPXE fetches a script from the daemon's file server, which leads it on to this one: so the script was run.
+    // 10.0.2.2 is the host's loopback, seen from the machine.
     let fetched = Arc::new(AtomicUsize::new(0));
     let count = fetched.clone();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://10.0.2.2:{}/boot.ipxe", listener.local_addr().unwrap().port());
+    let next = format!("http://10.0.2.2:{}/next.ipxe", listener.local_addr().unwrap().port());
     let script = move || {
         count.fetch_add(1, Ordering::SeqCst);
         std::future::ready("#!ipxe\necho fetched\nsleep 600\n")
     };
-    let files = axum::Router::new().route("/boot.ipxe", axum::routing::get(script));
+    let files = axum::Router::new().route("/next.ipxe", axum::routing::get(script));
     tokio::spawn(axum::serve(listener, files).into_future());
+    let daemon = Daemon::builder().plugin("ipmi").start();
+    daemon.wait_plugin("ipmi").await;
+    let upload = daemon.request("POST", "/api/v3/files/boot.ipxe").body(format!("#!ipxe\nchain {next}\n"));
+    assert_eq!(answer(upload.header("content-type", "application/octet-stream")).await.status, 201);
+    let url = format!("{}/files/boot.ipxe", daemon.files.replace("127.0.0.1", "10.0.2.2"));
 
     let Some(bmc) = IpmiSim::start_vm(Some(&url)) else { return };
-    let daemon = with_machine(bmc.port()).await;
+    add_machine(&daemon, bmc.port()).await;
     assert_eq!(act(&daemon, "powerstatus").await["state"], "off");
     assert_eq!(act(&daemon, "nextbootpxe").await["verified"], true);
     let on = act(&daemon, "poweron").await;
     assert_eq!((&on["state"], &on["verified"]), (&json!("on"), &json!(true)));
     assert!(bmc.vm_pid().is_some(), "QEMU runs");
     let booted = wait_until(Duration::from_secs(60), || fetched.load(Ordering::SeqCst) > 0);
-    assert!(booted, "the machine's iPXE did not fetch its script");
+    assert!(booted, "the machine's iPXE did not run its script");
     let off = act(&daemon, "poweroff").await;
     assert_eq!((&off["state"], &off["verified"]), (&json!("off"), &json!(true)));
     assert!(wait_until(Duration::from_secs(5), || bmc.vm_pid().is_none()), "QEMU is gone");
