@@ -63,10 +63,11 @@ impl Chassis {
         self.power
     }
 
-    /// What the power will be when what is pending is done; `None` when nothing is.
-    pub(crate) fn heading(&self) -> Option<bool> {
-        let (_, last) = self.pending.iter().max_by_key(|(at, _)| *at)?;
-        match last {
+    /// Whether power is on its way up or down: a change has that long to go, or less. The rest between off and on of a
+    /// power cycle, and an operating system that shuts down, are no such way.
+    pub(crate) fn heading(&self, now: Instant, delay: Duration) -> Option<bool> {
+        let (_, next) = self.pending.iter().filter(|(at, _)| *at <= now + delay).min_by_key(|(at, _)| *at)?;
+        match next {
             PowerEvent::On => Some(true),
             PowerEvent::Off => Some(false),
             PowerEvent::Reset | PowerEvent::Interrupt => None,

@@ -69,6 +69,8 @@ pub struct BmcError {
     pub next: String,
     /// The command may have reached the BMC and have been carried out.
     pub maybe_done: bool,
+    /// The BMC asked to wait so long before the next try.
+    pub retry_after: Option<std::time::Duration>,
     /// It ended before the command could leave, so that nothing was carried out.
     pub not_sent: bool,
     /// What was done and seen up to the failure.
@@ -86,6 +88,7 @@ impl BmcError {
             what: what.into(),
             next,
             maybe_done: false,
+            retry_after: None,
             not_sent: false,
             evidence: None,
         }
@@ -102,6 +105,13 @@ impl BmcError {
     #[must_use]
     pub fn maybe_done(mut self) -> Self {
         self.maybe_done = true;
+        self
+    }
+
+    /// The same, with the time that the BMC asked to wait.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Option<std::time::Duration>) -> Self {
+        self.retry_after = wait;
         self
     }
 

@@ -12,6 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
+/// A BMC that asks to wait longer than this is reported, and not waited for.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// So often a command that the BMC turned away unexecuted is sent again.
 const RETRIES: u32 = 3;
 
@@ -96,7 +98,11 @@ impl Job {
             let wait = match error.kind {
                 // Turned away before it was carried out.
                 Kind::Exhausted if !error.maybe_done => Duration::from_secs(1) * (tries + 1),
-                Kind::NodeBusy => Duration::from_millis(500) * (tries + 1),
+                Kind::NodeBusy => match error.retry_after {
+                    Some(asked) if asked > LONGEST_WAIT => return Err(error),
+                    Some(asked) => asked.max(Duration::from_millis(500)),
+                    None => Duration::from_millis(500) * (tries + 1),
+                },
                 // The BMC may have forgotten the kept session; a reading may be repeated on a new one.
                 Kind::Silent | Kind::Protocol | Kind::Unreachable
                     if failure.on_kept_session && command.class() == Class::Read =>

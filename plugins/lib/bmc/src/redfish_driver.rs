@@ -288,12 +288,19 @@ fn translate(bmc: &str, error: redfish::Error) -> BmcError {
         _ => (Kind::Protocol, None),
     };
     let maybe_done = error.maybe_done();
+    let retry_after = match &error {
+        E::Busy { retry_after, .. } => *retry_after,
+        _ => None,
+    };
     let text = error.to_string();
     // The name of the BMC stands before every text already.
     let what = text.strip_prefix(&format!("the BMC at {bmc} ")).unwrap_or(&text);
-    let mut out = BmcError::new(kind, bmc, what);
+    let mut out = BmcError::new(kind, bmc, what).retry_after(retry_after);
     if let Some(next) = next {
         out = out.advise(next);
+    }
+    if let Some(wait) = retry_after {
+        out.what = format!("{}; it asks to be left alone for {} s", out.what, wait.as_secs());
     }
     if maybe_done { out.maybe_done() } else { out }
 }

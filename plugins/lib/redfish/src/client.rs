@@ -55,13 +55,27 @@ impl Client {
         let mut client =
             Self { login: Login::Basic(basic(target)?), target: target.clone(), transport, root };
         client.log_in().await?;
-        if client.root.is_null() {
-            client.root = client.get(ROOT).await?.body;
+        match client.look_round().await {
+            Ok(()) => Ok(client),
+            Err(error) => {
+                // The BMC has few session slots: what was just opened is given back.
+                if let Err(left) = client.close().await {
+                    tracing::debug!("closing the session: {left}");
+                }
+                Err(error)
+            }
         }
-        if client.root.get("Systems").is_none() {
-            return Err(client.unsupported("act as a Redfish service", "its service root links no Systems"));
+    }
+
+    /// Makes sure that this is a service.
+    async fn look_round(&mut self) -> Result<(), Error> {
+        if self.root.is_null() {
+            self.root = self.get(ROOT).await?.body;
         }
-        Ok(client)
+        if self.root.get("Systems").is_none() {
+            return Err(self.unsupported("act as a Redfish service", "its service root links no Systems"));
+        }
+        Ok(())
     }
 
     /// `host:port` of the BMC.

@@ -29,7 +29,8 @@ pub(crate) fn uuid(view: &View<'_>) -> String {
 
 /// `PowerState`.
 pub(crate) fn power(view: &View<'_>) -> &'static str {
-    let heading = view.machine.heading().filter(|_| view.profile.shows_transition);
+    let heading =
+        view.machine.heading(view.now, view.config.power_delay).filter(|_| view.profile.shows_transition);
     match (view.machine.power(), heading) {
         (false, Some(true)) => "PoweringOn",
         (true, Some(false)) => "PoweringOff",

@@ -156,8 +156,8 @@ async fn drive(job: &mut Job, want: Power) -> Result<(), BmcError> {
     let control = if want == Power::On { PowerControl::Up } else { PowerControl::Down };
     let mut lost = match job.change(Command::Power(control)).await {
         Ok(lost) => lost,
-        Err(error) if error.kind == Kind::Refused => {
-            // Somebody else may have changed it between the reading and the command.
+        Err(error) if matches!(error.kind, Kind::Refused | Kind::NodeBusy) => {
+            // Some BMCs answer 409 when the machine is in that state already. Somebody else may have changed it between the reading and the command.
             if read(job).await? == want {
                 return Ok(());
             }
