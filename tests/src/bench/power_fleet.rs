@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -115,10 +115,8 @@ impl Rack {
         let bmcs = Bmcs::start(all - dead, dead)?;
         let base = bench.sockets.path().join(format!("rack{share}"));
         let _ = std::fs::remove_dir_all(&base);
-        std::fs::create_dir_all(base.join("plugins"))?;
-        std::fs::copy(bench.binary("ipmi")?, base.join("plugins/ipmi"))?;
         let rack = Rack { bmcs, base, all, dead };
-        let daemon = rack.daemon(bench).await?;
+        let daemon = daemon(bench, &rack.base).await?;
         let login = json!({"Name": "bmc", "Params": {"ipmi/username": USER, "ipmi/password": PASSWORD}});
         post(&daemon, "profiles", &login).await?;
         // The dead ones among the others, as they come.
@@ -141,29 +139,10 @@ impl Rack {
         Ok(rack)
     }
 
-    /// A daemon on the machines, its plugin configured.
-    async fn daemon(&self, bench: &Bench) -> Result<Daemon> {
-        let daemon = Daemon::start(bench, &self.base)?;
-        let mut kept = daemon.connect().await?;
-        let begin = Instant::now();
-        loop {
-            let status = kept.call(Method::GET, "/api/v3/system/status", Bytes::new()).await?;
-            let status: Value = serde_json::from_slice(&status)?;
-            let plugins = status["Plugins"].as_array().map(Vec::as_slice).unwrap_or_default();
-            if plugins.iter().any(|plugin| plugin["Name"] == "ipmi" && plugin["State"] == "configured") {
-                return Ok(daemon);
-            }
-            if begin.elapsed() > Duration::from_secs(30) {
-                return Err("the ipmi plugin was not configured within 30 s".into());
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    }
-
     async fn measure(&mut self, bench: &Bench) -> Result<Runs> {
         let mut runs = Runs::default();
         for _ in 0..bench.times(5) {
-            let daemon = self.daemon(bench).await?;
+            let daemon = daemon(bench, &self.base).await?;
             let cold = self.run(bench, &daemon)?;
             runs.cold.add(cold.whole);
             runs.cold_live.add(cold.live);
@@ -270,7 +249,31 @@ impl Rack {
     }
 }
 
-async fn post(daemon: &Daemon, set: &str, object: &Value) -> Result<()> {
+/// A daemon on this base root, which is made, with the ipmi plugin, configured.
+pub(crate) async fn daemon(bench: &Bench, base: &Path) -> Result<Daemon> {
+    std::fs::create_dir_all(base.join("plugins"))?;
+    if !base.join("plugins/ipmi").exists() {
+        std::fs::copy(bench.binary("ipmi")?, base.join("plugins/ipmi"))?;
+    }
+    let daemon = Daemon::start(bench, base)?;
+    let mut kept = daemon.connect().await?;
+    let begin = Instant::now();
+    loop {
+        let status = kept.call(Method::GET, "/api/v3/system/status", Bytes::new()).await?;
+        let status: Value = serde_json::from_slice(&status)?;
+        let plugins = status["Plugins"].as_array().map(Vec::as_slice).unwrap_or_default();
+        if plugins.iter().any(|plugin| plugin["Name"] == "ipmi" && plugin["State"] == "configured") {
+            return Ok(daemon);
+        }
+        if begin.elapsed() > Duration::from_secs(30) {
+            return Err("the ipmi plugin was not configured within 30 s".into());
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Makes an object.
+pub(crate) async fn post(daemon: &Daemon, set: &str, object: &Value) -> Result<()> {
     let mut kept = daemon.connect().await?;
     kept.call(Method::POST, &format!("/api/v3/{set}"), Bytes::from(object.to_string())).await?;
     Ok(())

@@ -1,15 +1,19 @@
-//! Promise 12: a power status over a warm session, against ipmitool on the same simulator.
+//! Promise 12: a power status over a warm session, by the library and through daemon and plugin, against ipmitool and
+//! ipmipower on the same simulator.
 
 use std::net::UdpSocket;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use drp_ipmi::{CipherSuite, Client, Session, Target, Timeouts};
+use http::Method;
+use serde_json::json;
 
 use super::figure::{Amount, Figure, Outcome};
 use super::samples::Samples;
-use super::{Bench, Result};
+use super::{Bench, Result, power_fleet};
 
 const PASSWORD: &str = "bench";
 
@@ -25,9 +29,27 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Figure>> {
     target.suite = CipherSuite::Suite3;
     let mut session = connect(&target).await?;
 
-    let (mut ours, mut cold, mut theirs) = (Samples::default(), Samples::default(), Samples::default());
+    let base = bench.sockets.path().join("one");
+    let daemon = power_fleet::daemon(bench, &base).await?;
+    // A rest between commands is for BMCs that need it.
+    let params = json!({"ipmi/address": "127.0.0.1", "ipmi/port-ipmitool": port, "ipmi/min-gap": 0,
+        "ipmi/username": "admin", "ipmi/password": PASSWORD, "ipmi/cipher-suite": "3"});
+    power_fleet::post(&daemon, "machines", &json!({"Name": "one", "Params": params})).await?;
+    let mut kept = daemon.connect().await?;
+
+    let [mut ours, mut whole, mut cold, mut theirs, mut others] = [(); 5].map(|()| Samples::default());
     for _ in 0..5 {
         theirs.block(bench.times(20), || ipmitool(port))?;
+        if installed("ipmipower") {
+            others.block(bench.times(20), || ipmipower(port))?;
+        }
+        let path = "/api/v3/machines/Name:one/actions/powerstatus";
+        kept.call(Method::POST, path, Bytes::new()).await?;
+        for _ in 0..bench.times(100) {
+            let begin = Instant::now();
+            kept.call(Method::POST, path, Bytes::new()).await?;
+            whole.add(begin.elapsed());
+        }
         for _ in 0..bench.times(100) {
             let begin = Instant::now();
             session.chassis_status().await?;
@@ -43,13 +65,24 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Figure>> {
     }
     session.close().await?;
     let floor = || (format!("ipmitool -C 3 on {name}"), Amount::Time(theirs.p50()));
-    Ok(vec![
+    let mut figures = vec![
         Figure::new("power status, warm session, p50", Amount::Time(ours.p50()))
+            .over(floor().0, floor().1)
+            .ratio_at_most(0.2),
+        Figure::new("through daemon and plugin, warm, p50", Amount::Time(whole.p50()))
             .over(floor().0, floor().1)
             .ratio_at_most(0.2),
         Figure::new("power status, warm session, p99", Amount::Time(ours.p99())),
         Figure::new("the same with a new session, p50", Amount::Time(cold.p50())).over(floor().0, floor().1),
-    ])
+    ];
+    if others.count() > 0 {
+        let theirs = Amount::Time(others.p50());
+        figures.push(
+            Figure::new("power status, warm session, p50", Amount::Time(ours.p50()))
+                .over("ipmipower", theirs),
+        );
+    }
+    Ok(figures)
 }
 
 /// The simulator needs a moment until its port answers.
@@ -75,6 +108,15 @@ fn ipmitool(port: u16) -> Result<()> {
     } else {
         Err(format!("ipmitool: {}", String::from_utf8_lossy(&output.stderr)).into())
     }
+}
+
+fn ipmipower(port: u16) -> Result<()> {
+    let output = Command::new("ipmipower")
+        .args(["-D", "LAN_2_0", "-I", "3", "-W", "opensesspriv", "-h", &format!("127.0.0.1:{port}")])
+        .args(["-u", "admin", "-p", PASSWORD, "--stat"])
+        .output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    if text.contains(": on") { Ok(()) } else { Err(format!("ipmipower: {text}").into()) }
 }
 
 pub(crate) fn installed(program: &str) -> bool {
