@@ -42,6 +42,7 @@ impl Answer {
 pub struct Ipmitool {
     program: PathBuf,
     address: SocketAddr,
+    user: String,
     password: String,
     suite: u8,
 }
@@ -53,12 +54,19 @@ impl Ipmitool {
             skipped("ipmitool", "apt-get install ipmitool");
             return None;
         };
-        Some(Self { program, address, password: super::PASSWORD.to_owned(), suite })
+        let (user, password) = (super::USER.to_owned(), super::PASSWORD.to_owned());
+        Some(Self { program, address, user, password, suite })
     }
 
     /// The BMC's address.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// As another user.
+    #[must_use]
+    pub fn user(self, user: &str) -> Self {
+        Self { user: user.to_owned(), ..self }
     }
 
     /// With another password.
@@ -73,7 +81,7 @@ impl Ipmitool {
         command
             .arg(LIMIT)
             .arg(&self.program)
-            .args(["-I", "lanplus", "-N", "1", "-R", "1", "-U", super::USER, "-E"])
+            .args(["-I", "lanplus", "-N", "1", "-R", "1", "-U", &self.user, "-E"])
             .env("IPMI_PASSWORD", &self.password)
             .args(["-H", &self.address.ip().to_string(), "-p", &self.address.port().to_string()])
             .args(["-C", &self.suite.to_string()])
