@@ -29,7 +29,7 @@ async fn a_static_network_and_a_user_with_a_random_password_that_can_log_in() {
         "ipmi/configure/user": true, "ipmi/configure/username": "ops,team", "ipmi/configure/generate-random-password": true,
     })).await;
     let said = machine.good("ipmi-configure").await;
-    let lan = machine.from_outside().run("lan print 1").good();
+    let lan = machine.outside().run("lan print 1").good();
     for line in ["Static Address", "127.0.0.1", "255.0.0.0", "127.0.0.254"] {
         assert!(lan.contains(line), "{line} is not in\n{lan}");
     }
@@ -50,7 +50,7 @@ async fn a_static_network_and_a_user_with_a_random_password_that_can_log_in() {
     let status = format!("machines/{}/actions/powerstatus", machine.uuid);
     let status_of = async || machine.daemon.expect(200, "POST", &status, json!({})).await;
     assert_eq!(status_of().await["state"], "off");
-    let guest = machine.from_outside().user("ops,team").password(&password);
+    let guest = machine.outside().user("ops,team").password(&password);
     assert!(
         guest
             .run("user list 1")
@@ -78,7 +78,7 @@ async fn a_static_network_and_a_user_with_a_random_password_that_can_log_in() {
     machine.good("ipmi-configure").await;
     assert_eq!(changes(&machine.calls("ipmitool")), ["lan set 1 defgw ipaddr 127.0.0.253"]);
     // A password that the BMC lost is set again, and the lock of refused credentials is opened.
-    machine.from_outside().run("user set password 3 something-else 16").good();
+    machine.outside().run("user set password 3 something-else 16").good();
     machine.good("ipmi-configure").await;
     assert_eq!(status_of().await["state"], "off");
     assert_eq!(machine.param("ipmi/password").await, json!(password));
@@ -99,10 +99,10 @@ async fn the_daemon_gets_a_user_of_its_own() {
     assert_eq!(machine.param("ipmi/username").await, json!("dr-provision"));
     let own = machine.param("ipmi/password").await;
     assert_ne!(own, json!("17 bytes 'n \"more"));
-    let users = machine.from_outside().run("-c user list 1").good();
+    let users = machine.outside().run("-c user list 1").good();
     assert!(users.contains("7,people,true,true,true,ADMINISTRATOR"), "{users}");
     assert!(users.contains("3,dr-provision,true,true,true,ADMINISTRATOR"), "{users}");
-    let guest = machine.from_outside().user("dr-provision").password(own.as_str().unwrap());
+    let guest = machine.outside().user("dr-provision").password(own.as_str().unwrap());
     guest.run("chassis power status").good();
     // Again: the password stays.
     machine.calls("ipmitool");
@@ -161,7 +161,7 @@ async fn networks_that_cannot_be_are_refused_and_dhcp_reserves() {
     assert!(machine.bad("ipmi-configure").await.contains("ipmi/configure/gateway is not an IPv4 address"));
     assert!(changes(&machine.calls("ipmitool")).is_empty(), "nothing was set by halves");
     // The address is kept for the BMC, once.
-    machine.from_outside().run("lan set 1 macaddr 02:00:5e:10:20:30").good();
+    machine.outside().run("lan set 1 macaddr 02:00:5e:10:20:30").good();
     machine.set("ipmi/configure/gateway", json!("10.9.9.1")).await;
     for said in ["reserved 10.9.9.9 for 02:00:5e:10:20:30", "10.9.9.9 is reserved already"] {
         let log = machine.good("ipmi-configure").await;
@@ -175,7 +175,7 @@ async fn networks_that_cannot_be_are_refused_and_dhcp_reserves() {
     let log = machine.good("ipmi-configure").await;
     assert!(log.contains("reserved 10.9.9.10"), "{log}");
     assert_eq!(changes(&machine.calls("ipmitool")), ["lan set 1 ipsrc dhcp"]);
-    assert!(machine.from_outside().run("lan print 1").good().contains("DHCP Address"));
+    assert!(machine.outside().run("lan print 1").good().contains("DHCP Address"));
     machine.good("ipmi-configure").await;
     assert!(changes(&machine.calls("ipmitool")).is_empty());
 }
@@ -268,7 +268,7 @@ async fn hostile_values_are_text() {
     machine.set_all(json!({"ipmi/configure/userid": 4, "ipmi/configure/certificate": one_line})).await;
     assert!(machine.bad("ipmi-configure").await.contains("not a certificate in PEM"));
     assert_eq!(machine.param("ipmi/username").await, json!("$(id)`x`'\""));
-    let guest = machine.from_outside().user("$(id)`x`'\"").password("'\"$(id)`x`\\%s#");
+    let guest = machine.outside().user("$(id)`x`'\"").password("'\"$(id)`x`\\%s#");
     guest.run("mc info").good();
     machine
         .set_all(json!({"ipmi/address": "10.0.0.1", "ipmi/gateway": HOSTILE, "ipmi/netmask": HOSTILE}))

@@ -78,7 +78,7 @@ async fn inventory_writes_what_the_bmc_says() {
     assert!(said.contains("the BMC has no address yet"), "{said}");
     assert_eq!(machine.param("ipmi/address").await, Value::Null);
     for words in ["ipsrc static", "ipaddr 10.1.2.3", "netmask 255.255.255.0", "defgw ipaddr 10.1.2.1"] {
-        machine.from_outside().run(&format!("lan set 1 {words}")).good();
+        machine.outside().run(&format!("lan set 1 {words}")).good();
     }
     machine.calls("ipmitool");
     machine.good("ipmi-inventory").await;
@@ -110,7 +110,7 @@ async fn inventory_writes_what_the_bmc_says() {
     let v6 = json!({"ipmi/address": "2001:db8::17", "ipmi/netmask": "64", "ipmi/gateway": "fe80::1", "ipmi/ipsrc": "DHCPv6"});
     has(v6.clone()).await;
     // Only one has: that one counts.
-    machine.from_outside().run("lan set 1 defgw ipaddr 0.0.0.0").good();
+    machine.outside().run("lan set 1 defgw ipaddr 0.0.0.0").good();
     machine.set("ipmi/prefer-v6", json!(false)).await;
     machine.good("ipmi-inventory").await;
     has(v6).await;

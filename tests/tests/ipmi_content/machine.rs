@@ -97,7 +97,7 @@ impl Machine {
     }
 
     /// `ipmitool` as somebody on the network.
-    pub fn from_outside(&self) -> Ipmitool {
+    pub fn outside(&self) -> Ipmitool {
         Ipmitool::new(self.bmc.address(), 3).unwrap()
     }
 
