@@ -2,6 +2,9 @@
 //! functions in `cargo test -p drp-tests --test fuzz`.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
 
+pub mod redfish;
+pub mod rmcp;
+
 use drp_objects::{ListQuery, Objects, Options, Patch, Principal};
 use serde_json::{Value, json};
 use std::sync::OnceLock;

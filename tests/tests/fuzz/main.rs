@@ -41,3 +41,13 @@ fn filters() {
 fn bundles() {
     replay("bundle", targets::bundle);
 }
+
+#[test]
+fn redfish_resources() {
+    replay("redfish", targets::redfish::body);
+}
+
+#[test]
+fn ipmi_packets() {
+    replay("rmcp", targets::rmcp::packet);
+}

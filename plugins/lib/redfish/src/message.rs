@@ -22,7 +22,8 @@ impl Message {
     }
 
     /// The first message of an error body.
-    pub(crate) fn of(body: Option<&Value>) -> Self {
+    #[must_use]
+    pub fn of(body: Option<&Value>) -> Self {
         let Some(body) = body else { return Self::ours("no reason given") };
         let error = body.get("error").unwrap_or(body);
         let detail = error
