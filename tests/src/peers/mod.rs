@@ -10,6 +10,7 @@ mod pyghmi;
 mod python;
 mod racadm;
 mod schemathesis;
+pub mod slack;
 mod sushy;
 mod tool;
 

@@ -28,6 +28,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("drp-vbox", &["drp-protocol"]),
     ("echo", &["drp-plugin-sdk", "drp-content"]),
     ("incrementer", &["drp-plugin-sdk", "drp-content"]),
+    ("slack", &["drp-plugin-sdk", "drp-content"]),
     ("stress", &["drp-plugin-sdk", "drp-content"]),
     ("ipmi", &["drp-plugin-sdk", "drp-content", "drp-bmc", "drp-ipmi"]),
     ("virtualbox-ipmi", &["drp-plugin-sdk", "drp-content", "drp-vbox"]),

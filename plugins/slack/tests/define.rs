@@ -1,0 +1,81 @@
+//! What the plugin says about itself.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
+
+use drp_plugin_testkit::{define, run};
+use serde_json::{Value, json};
+
+const SLACK: &str = env!("CARGO_BIN_EXE_slack");
+const PAGE: &str = include_str!("../../../docs/plugins/slack.md");
+
+#[tokio::test]
+async fn define_is_golden() {
+    let printed = run(SLACK, &["define"], &[]).await.unwrap();
+    assert_eq!((printed.code, printed.stderr.as_str()), (Some(0), ""));
+    let text = printed.stdout.replace(concat!("v", env!("CARGO_PKG_VERSION")), "VERSION");
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/define.json");
+    if std::env::var_os("DRP_BLESS").is_some() {
+        std::fs::write(golden, &text).unwrap();
+    }
+    assert_eq!(
+        text,
+        std::fs::read_to_string(golden).unwrap(),
+        "if this change is meant: DRP_BLESS=1 cargo test -p slack"
+    );
+}
+
+#[tokio::test]
+async fn the_definition_keeps_what_users_of_digital_rebar_know() {
+    let provider = define(SLACK).await.unwrap();
+    assert_eq!((provider.name.as_str(), provider.plugin_version), ("slack", 4));
+    // Never every event, and never by itself.
+    assert!(!provider.auto_start && !provider.has_publish);
+    assert!(provider.optional_params.iter().any(|param| param == "slack/bot-key"));
+    let actions: Vec<_> =
+        provider.available_actions.iter().map(|a| (a.command_set(), a.command.as_str())).collect();
+    assert_eq!(actions, [("machines", "slackpost"), ("system", "slackpost"), ("system", "slackstatus")]);
+    let content: Value = serde_json::from_str(&provider.content).unwrap();
+    let params = content["sections"]["params"].as_object().unwrap();
+    for secret in ["slack/bot-key", "slack/webhook-url"] {
+        assert_eq!(params[secret]["Secure"], json!(true), "{secret}");
+        assert_eq!(params[secret]["Schema"].get("default"), None, "{secret} has a published default");
+    }
+    let actions = provider.available_actions.iter();
+    let taken = actions.flat_map(|a| a.required_params.iter().chain(&a.optional_params));
+    for param in taken.chain(&provider.optional_params) {
+        assert!(params.contains_key(param), "{param} is not declared");
+    }
+    for param in params.values() {
+        assert!(!param["Description"].as_str().unwrap().is_empty(), "{param}");
+    }
+    for field in ["DisplayName", "Description", "Documentation", "Icon", "Color", "Tags"] {
+        assert!(!content["meta"][field].as_str().unwrap().is_empty(), "{field}");
+    }
+    let example = &content["sections"]["profiles"]["slack-example"]["Params"];
+    for param in example.as_object().unwrap().keys() {
+        assert!(params.contains_key(param) && params[param]["Secure"] != json!(true), "{param}");
+    }
+}
+
+#[tokio::test]
+async fn the_documentation_names_every_action_param_and_error() {
+    let provider = define(SLACK).await.unwrap();
+    for action in &provider.available_actions {
+        assert!(PAGE.contains(&format!("`{}`", action.command)), "{} is not documented", action.command);
+        for param in &action.optional_params {
+            assert!(PAGE.contains(&format!("`{param}`")), "{param} is not documented");
+        }
+    }
+    for param in &provider.optional_params {
+        assert!(PAGE.contains(&format!("`{param}`")), "{param} is not documented");
+    }
+    let problems = include_str!("../src/problem.rs");
+    let mut names = 0;
+    for name in problems.split("\n    (\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+        assert!(PAGE.contains(&format!("`{name}`")), "Slack's error {name} is not documented");
+        names += 1;
+    }
+    assert!(names > 30, "the table of errors was found");
+    for word in ["PARAM", "CREDENTIALS", "CHANNEL", "MESSAGE", "REFUSED", "RATE_LIMITED", "CERTIFICATE", "UNREACHABLE", "UNCONFIRMED", "STATE", "UNKNOWN"] {
+        assert!(PAGE.contains(&format!("`{word}`")), "error type {word} is not documented");
+    }
+}
