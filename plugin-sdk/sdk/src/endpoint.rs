@@ -92,8 +92,11 @@ impl<P: Plugin> Endpoint<P> {
             old.end().await;
         }
         // By a function pointer, so that a plugin without a selector does not carry a WebSocket client.
+        // Who tries out one action without a daemon gets no events.
         #[cfg(feature = "client")]
-        if let Some(select) = self.hooks.select {
+        if let Some(select) = self.hooks.select
+            && !self.context.without_daemon()
+        {
             *running = Some(select(self.clone()).await?);
         }
         Ok(())

@@ -103,14 +103,17 @@ impl Api {
                     let lacks = format!(" (the token lacks chat:write; it has {})", scopes.join(", "));
                     return Err(Failure::Refused("missing_scope".to_owned(), lacks));
                 }
-                let word = |field: &str| body.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+                let word =
+                    |field: &str| body.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
                 Ok(Identity { workspace: word("team"), user: word("user"), scopes })
             }
             Way::Webhook(_) => {
                 let answer = self.send(None, &json!({})).await?;
                 match self.webhook(&answer) {
                     Ok(()) => Ok(Identity::default()),
-                    Err(Failure::Refused(error, _)) if kind(&error) == Kind::Message => Ok(Identity::default()),
+                    Err(Failure::Refused(error, _)) if kind(&error) == Kind::Message => {
+                        Ok(Identity::default())
+                    }
                     Err(failure) => Err(failure),
                 }
             }
@@ -123,7 +126,8 @@ impl Api {
         let mut cursor = String::new();
         for _ in 0..PAGES {
             // Methods that read take forms and no JSON.
-            let body = self.method(&self.exchange(Some("users.conversations"), FORM, page_of(&cursor)).await?)?;
+            let body =
+                self.method(&self.exchange(Some("users.conversations"), FORM, page_of(&cursor)).await?)?;
             let page = body.get("channels").and_then(Value::as_array).into_iter().flatten();
             channels.extend(page.filter_map(|c| c.get("id").and_then(Value::as_str)).map(str::to_owned));
             let next = body.pointer("/response_metadata/next_cursor").and_then(Value::as_str);
@@ -145,7 +149,10 @@ impl Api {
             Way::Bot { .. } => {
                 let body = self.method(&self.send(Some("chat.postMessage"), &body).await?)?;
                 if let Some(warning) = body.get("warning").and_then(Value::as_str) {
-                    drp_plugin_sdk::tracing::debug!("Slack took the message and warns: {}", crate::mrkdwn::cut(warning, 200));
+                    drp_plugin_sdk::tracing::debug!(
+                        "Slack took the message and warns: {}",
+                        crate::mrkdwn::cut(warning, 200)
+                    );
                 }
                 Ok(body.get("ts").and_then(Value::as_str).unwrap_or_default().to_owned())
             }
@@ -173,7 +180,8 @@ impl Api {
             let seconds = header.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
             return Err(Failure::Limited(seconds.unwrap_or(DEFAULT_WAIT).min(LONGEST_WAIT)));
         }
-        let header = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let header =
+            |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
         let scopes = crate::mrkdwn::cut(header("x-oauth-scopes"), 2000);
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|e| self.failed(&e))? {

@@ -98,7 +98,9 @@ fn summary(event: &Event, root: &Value, subject: &str) -> String {
         ("plugins", "save") if find(root, "Object.PluginErrors.0").is_some() => {
             format!(":rotating_light: Plugin *{subject}*: {}", field("Object.PluginErrors.0"))
         }
-        ("log", level) => format!(":memo: {}: *{subject}*: {}", mrkdwn::line(level, 20), field("Object.Message")),
+        ("log", level) => {
+            format!(":memo: {}: *{subject}*: {}", mrkdwn::line(level, 20), field("Object.Message"))
+        }
         (_, "create") => format!(":heavy_plus_sign: {one} *{subject}* was created"),
         (_, "delete") => format!(":heavy_minus_sign: {one} *{subject}* was deleted"),
         (_, "update" | "save") => format!(":pencil2: {one} *{subject}* was changed"),
@@ -147,7 +149,8 @@ fn changes(root: &Value) -> Vec<(String, String)> {
     let (Some(now), Some(before)) = (root["Object"].as_object(), root["Original"].as_object()) else {
         return Vec::new();
     };
-    let mut names: Vec<&String> = now.keys().chain(before.keys().filter(|name| !now.contains_key(*name))).collect();
+    let mut names: Vec<&String> =
+        now.keys().chain(before.keys().filter(|name| !now.contains_key(*name))).collect();
     names.retain(|name| now.get(*name) != before.get(*name));
     let side = |value: Option<&Value>| mrkdwn::escape(&shown(value), VALUE / 2 - 5);
     names
@@ -189,7 +192,10 @@ mod tests {
         assert!(made.time.ends_with(" UTC"), "{}", made.time);
 
         let job = Event::now("jobs", "save", "j", json!({"State": "failed", "Task": "burn", "Machine": "u"}));
-        assert_eq!(told(&job, json!({})).summary, ":rotating_light: Task *burn* failed on machine *m&lt;1&gt;*");
+        assert_eq!(
+            told(&job, json!({})).summary,
+            ":rotating_light: Task *burn* failed on machine *m&lt;1&gt;*"
+        );
         let plugin = Event::now("plugins", "save", "p", json!({"Name": "p", "PluginErrors": ["it crashed"]}));
         assert_eq!(told(&plugin, json!({})).summary, ":rotating_light: Plugin *p*: it crashed");
         let mut changed = object.clone();

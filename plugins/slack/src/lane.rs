@@ -129,7 +129,12 @@ impl Lane {
             tracing::info!("{} takes messages again", self.name());
         }
         if !batch.lost.is_empty() {
-            tracing::warn!(dropped = batch.lost.total(), "{}: {}", self.name(), batch.lost.words().join("; "));
+            tracing::warn!(
+                dropped = batch.lost.total(),
+                "{}: {}",
+                self.name(),
+                batch.lost.words().join("; ")
+            );
         }
     }
 
@@ -272,9 +277,12 @@ mod tests {
     fn pauses_grow_within_bounds() {
         let away = Failure::Unreachable("h".to_owned(), "w".to_owned());
         let channel = Failure::Refused("not_in_channel".to_owned(), String::new());
-        for (failure, count, low, high) in
-            [(&away, 1, 500, 1000), (&away, 99, 30_000, 60_000), (&channel, 1, 5000, 10_000), (&channel, 99, 150_000, 300_000)]
-        {
+        for (failure, count, low, high) in [
+            (&away, 1, 500, 1000),
+            (&away, 99, 30_000, 60_000),
+            (&channel, 1, 5000, 10_000),
+            (&channel, 99, 150_000, 300_000),
+        ] {
             let pause = pause(failure, count).as_millis();
             assert!((low..=high).contains(&pause), "{pause}");
         }

@@ -209,7 +209,8 @@ mod tests {
         let lost = Lost { dropped: [("a", 3), ("b", 4)].into(), gaps: 2 };
         for size in [0, 10, 5000, 100_000] {
             fits(&about(&[note("machines.create", "m", size)], &lost, true));
-            let many: Vec<Note> = (0..300).map(|i| note(&format!("k{i}.x"), &format!("n{i}"), size)).collect();
+            let many: Vec<Note> =
+                (0..300).map(|i| note(&format!("k{i}.x"), &format!("n{i}"), size)).collect();
             fits(&about(&many, &lost, false));
             let words = plain(&"ä".repeat(size));
             assert!(words["text"].as_str().unwrap().chars().count() <= 40_000);
@@ -222,7 +223,10 @@ mod tests {
         notes.extend([note("jobs.save", "m7", 0), note("machines.create", "m497", 0)]);
         let lost = Lost { dropped: [("the queue was full", 12)].into(), gaps: 0 };
         let text = about(&notes, &lost, false).to_string();
-        assert!(text.contains("*500 events*") && text.contains("*machines.create* × 499: m497, m496,"), "{text}");
+        assert!(
+            text.contains("*500 events*") && text.contains("*machines.create* × 499: m497, m496,"),
+            "{text}"
+        );
         assert!(text.contains("*jobs.save* × 1: jobs.save m7"), "{text}");
         assert!(text.contains("12 events were dropped: the queue was full"), "{text}");
     }

@@ -113,7 +113,13 @@ impl Selector for SlackPlugin {
 impl Actor for SlackPlugin {
     async fn action(&self, ctx: &Context, action: Action) -> Result<Value, Error> {
         let Some(running) = self.running() else {
-            return Err(problem::error(409, "STATE", "the plugin is not configured", "the daemon's", "try again"));
+            return Err(problem::error(
+                409,
+                "STATE",
+                "the plugin is not configured",
+                "the daemon's",
+                "try again",
+            ));
         };
         match action.command.as_str() {
             SLACKPOST => running.slackpost(ctx, &action).await,
@@ -263,7 +269,11 @@ async fn channels(api: &Api, settings: &Settings) -> Result<Vec<Option<String>>,
     loop {
         let outcome = match api.check().await {
             Ok(identity) => {
-                tracing::info!(workspace = identity.workspace, user = identity.user, "Slack knows the credentials");
+                tracing::info!(
+                    workspace = identity.workspace,
+                    user = identity.user,
+                    "Slack knows the credentials"
+                );
                 if known { Ok(Vec::new()) } else { api.channels().await }
             }
             Err(failure) => Err(failure),
@@ -278,7 +288,10 @@ async fn channels(api: &Api, settings: &Settings) -> Result<Vec<Option<String>>,
             return Err(failure.error("checking the credentials with Slack"));
         }
         if known {
-            tracing::warn!("the credentials could not be checked yet: {failure}. What to do: {}", failure.advice());
+            tracing::warn!(
+                "the credentials could not be checked yet: {failure}. What to do: {}",
+                failure.advice()
+            );
             let named = settings.channels.iter().cloned().map(Some);
             return Ok(if api.is_webhook() { vec![None] } else { named.collect() });
         }
@@ -294,8 +307,14 @@ async fn channels(api: &Api, settings: &Settings) -> Result<Vec<Option<String>>,
 
 fn joined(found: Vec<String>) -> Result<Vec<Option<String>>, Error> {
     match found.len() {
-        0 => Err(param("slack/channels is not set, and the bot is in no channel", "invite the bot: /invite @bot, or set slack/channels")),
-        51.. => Err(param(format!("slack/channels is not set, and the bot is in {} channels", found.len()), "set slack/channels to those that shall be told; at most 50 are possible")),
+        0 => Err(param(
+            "slack/channels is not set, and the bot is in no channel",
+            "invite the bot: /invite @bot, or set slack/channels",
+        )),
+        51.. => Err(param(
+            format!("slack/channels is not set, and the bot is in {} channels", found.len()),
+            "set slack/channels to those that shall be told; at most 50 are possible",
+        )),
         _ => Ok(found.into_iter().map(Some).collect()),
     }
 }
@@ -318,7 +337,13 @@ fn says(ctx: &Context, event: &Event) -> bool {
 /// The caller's message, with fields of the machine filled in.
 fn own_words(text: &str, action: &Action, on_machine: bool, secrets: &Secrets) -> Result<Value, Error> {
     let wrong = |what: String| {
-        problem::error(400, "PARAM", what, "the request's", "fields are written {{ Object.Name }}; see docs/plugins/slack.md")
+        problem::error(
+            400,
+            "PARAM",
+            what,
+            "the request's",
+            "fields are written {{ Object.Name }}; see docs/plugins/slack.md",
+        )
     };
     let text = if on_machine {
         let template = Template::parse(text).map_err(|why| wrong(format!("slack/message: {why}")))?;
@@ -339,5 +364,9 @@ fn card(action: &Action, secrets: &Secrets) -> Note {
     let key = action.model.get("Uuid").and_then(Value::as_str).unwrap_or_default();
     let event = Event::now("machines", "create", key, action.model.clone());
     let note = describe::note(&event, None, &BTreeMap::new(), secrets);
-    Note { summary: format!(":information_source: Machine *{}*", note.subject), kind: SLACKPOST.to_owned(), ..note }
+    Note {
+        summary: format!(":information_source: Machine *{}*", note.subject),
+        kind: SLACKPOST.to_owned(),
+        ..note
+    }
 }

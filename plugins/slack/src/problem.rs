@@ -21,28 +21,68 @@ pub(crate) enum Kind {
 const KNOWN: &[(&str, Kind, &str)] = &[
     ("invalid_auth", Kind::Credentials, TOKEN),
     ("not_authed", Kind::Credentials, TOKEN),
-    ("account_inactive", Kind::Credentials, "the bot or its workspace was deleted; install the app again and set the new slack/bot-key"),
-    ("token_revoked", Kind::Credentials, "the token was revoked; install the app again and set the new slack/bot-key"),
+    (
+        "account_inactive",
+        Kind::Credentials,
+        "the bot or its workspace was deleted; install the app again and set the new slack/bot-key",
+    ),
+    (
+        "token_revoked",
+        Kind::Credentials,
+        "the token was revoked; install the app again and set the new slack/bot-key",
+    ),
     ("token_expired", Kind::Credentials, "set a fresh slack/bot-key, or turn token rotation off for the app"),
     ("not_allowed_token_type", Kind::Credentials, "use the bot token, which begins with xoxb-"),
-    ("no_permission", Kind::Credentials, "the app lacks a permission in this workspace; an administrator has to approve it"),
-    ("org_login_required", Kind::Credentials, "the workspace is being moved to an organisation; try again when that is done"),
+    (
+        "no_permission",
+        Kind::Credentials,
+        "the app lacks a permission in this workspace; an administrator has to approve it",
+    ),
+    (
+        "org_login_required",
+        Kind::Credentials,
+        "the workspace is being moved to an organisation; try again when that is done",
+    ),
     ("ekm_access_denied", Kind::Credentials, "an administrator of the workspace has suspended access"),
     ("access_denied", Kind::Credentials, "an administrator has to allow the app"),
     ("team_access_not_granted", Kind::Credentials, "an administrator has to let the app into this workspace"),
     ("invalid_token", Kind::Credentials, HOOK),
-    ("no_service", Kind::Credentials, "the webhook is switched off or gone; make a new one and set slack/webhook-url"),
+    (
+        "no_service",
+        Kind::Credentials,
+        "the webhook is switched off or gone; make a new one and set slack/webhook-url",
+    ),
     ("no_service_id", Kind::Credentials, HOOK),
     ("no_team", Kind::Credentials, HOOK),
     ("team_disabled", Kind::Credentials, "the workspace of the webhook is disabled"),
-    ("missing_scope", Kind::Channel, "add the missing scope to the app under OAuth & Permissions, install it again and set the new slack/bot-key"),
-    ("channel_not_found", Kind::Channel, "correct slack/channels (ids are safest, as C0123456789); a private channel is found only after the bot was invited: /invite @bot"),
+    (
+        "missing_scope",
+        Kind::Channel,
+        "add the missing scope to the app under OAuth & Permissions, install it again and set the new slack/bot-key",
+    ),
+    (
+        "channel_not_found",
+        Kind::Channel,
+        "correct slack/channels (ids are safest, as C0123456789); a private channel is found only after the bot was invited: /invite @bot",
+    ),
     ("not_in_channel", Kind::Channel, "invite the bot into the channel: /invite @bot"),
     ("is_archived", Kind::Channel, "unarchive the channel, or take it out of slack/channels"),
     ("channel_is_archived", Kind::Channel, "unarchive the channel, or make a webhook for another one"),
-    ("restricted_action", Kind::Channel, "a setting of the workspace keeps the bot from posting there; ask its administrator"),
-    ("restricted_action_read_only_channel", Kind::Channel, "only some may post into this channel; ask the workspace's administrator"),
-    ("posting_to_general_channel_denied", Kind::Channel, "the workspace keeps #general for administrators; use another channel"),
+    (
+        "restricted_action",
+        Kind::Channel,
+        "a setting of the workspace keeps the bot from posting there; ask its administrator",
+    ),
+    (
+        "restricted_action_read_only_channel",
+        Kind::Channel,
+        "only some may post into this channel; ask the workspace's administrator",
+    ),
+    (
+        "posting_to_general_channel_denied",
+        Kind::Channel,
+        "the workspace keeps #general for administrators; use another channel",
+    ),
     ("action_prohibited", Kind::Channel, "a setting of the workspace forbids it; ask its administrator"),
     ("user_not_found", Kind::Channel, "correct the channel"),
     ("msg_too_long", Kind::Message, SHORTER),
@@ -113,8 +153,12 @@ impl Failure {
         match self {
             Self::Limited(_) => WAIT,
             Self::Refused(error, _) => advice(error),
-            Self::Untrusted(..) => "set slack/tls-ca to the authority that signed it, if that is yours; else somebody is in between",
-            Self::Unreachable(..) => "see that this host resolves the name and may open TCP connections to it",
+            Self::Untrusted(..) => {
+                "set slack/tls-ca to the authority that signed it, if that is yours; else somebody is in between"
+            }
+            Self::Unreachable(..) => {
+                "see that this host resolves the name and may open TCP connections to it"
+            }
             Self::Unclear(..) => "look into the channel before posting it again",
         }
     }
@@ -122,7 +166,9 @@ impl Failure {
     /// The error as the API and `PluginErrors` show it. `what` was tried.
     pub(crate) fn error(&self, what: &str) -> Error {
         let (code, word, whose) = match self {
-            Self::Limited(_) => (502, "RATE_LIMITED", "nobody's: Slack takes about one message a second for a channel"),
+            Self::Limited(_) => {
+                (502, "RATE_LIMITED", "nobody's: Slack takes about one message a second for a channel")
+            }
             Self::Refused(error, _) => match kind(error) {
                 Kind::Credentials => (401, "CREDENTIALS", "the settings'"),
                 Kind::Channel => (502, "CHANNEL", "the settings', or the workspace's"),
@@ -159,7 +205,10 @@ mod tests {
     fn every_known_error_says_what_to_do_and_has_a_code() {
         for (name, ..) in KNOWN {
             let error = Failure::Refused((*name).to_owned(), String::new()).error("post to #ops");
-            assert!(error.messages[0].contains(name) && error.messages[2].starts_with("What to do: "), "{error}");
+            assert!(
+                error.messages[0].contains(name) && error.messages[2].starts_with("What to do: "),
+                "{error}"
+            );
             // 403 of a config would withdraw the whole provider.
             assert!([400, 401, 502].contains(&error.code), "{error}");
         }

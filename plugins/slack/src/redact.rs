@@ -2,7 +2,7 @@
 //! and whatever is too big.
 
 use drp_plugin_sdk::Value;
-use drp_plugin_sdk::protocol::{JsonMap, SecureData, Secret};
+use drp_plugin_sdk::protocol::{JsonMap, Secret, SecureData};
 use std::collections::BTreeSet;
 
 /// What stands in the place of a secret.
@@ -15,12 +15,37 @@ const DEPTH: usize = 12;
 
 /// Words that make a name a secret's.
 const WORDS: [&str; 15] = [
-    "password", "passwords", "passwd", "passphrase", "passcode", "pwd", "secret", "secrets", "token", "tokens",
-    "credential", "credentials", "jwt", "apikey", "webhook",
+    "password",
+    "passwords",
+    "passwd",
+    "passphrase",
+    "passcode",
+    "pwd",
+    "secret",
+    "secrets",
+    "token",
+    "tokens",
+    "credential",
+    "credentials",
+    "jwt",
+    "apikey",
+    "webhook",
 ];
 /// Words that make a name a secret's when `key` follows.
-const KEYS: [&str; 12] =
-    ["api", "bot", "private", "secret", "access", "ssh", "encryption", "signing", "auth", "session", "kg", "license"];
+const KEYS: [&str; 12] = [
+    "api",
+    "bot",
+    "private",
+    "secret",
+    "access",
+    "ssh",
+    "encryption",
+    "signing",
+    "auth",
+    "session",
+    "kg",
+    "license",
+];
 
 /// What is known to be secret.
 #[derive(Default, Clone)]
@@ -170,8 +195,17 @@ mod tests {
     #[test]
     fn names_tell_secrets() {
         for name in [
-            "ipmi/password", "PasswordHash", "Secret", "slack/bot-key", "apiToken", "API_KEY", "ipmi/kg",
-            "packet/api-key", "db-credentials", "sshPrivateKey", "slack/webhook-url",
+            "ipmi/password",
+            "PasswordHash",
+            "Secret",
+            "slack/bot-key",
+            "apiToken",
+            "API_KEY",
+            "ipmi/kg",
+            "packet/api-key",
+            "db-credentials",
+            "sshPrivateKey",
+            "slack/webhook-url",
         ] {
             assert!(is_secret_name(name), "{name}");
         }
@@ -210,7 +244,8 @@ mod tests {
     fn big_values_are_cut() {
         let secrets = Secrets::default();
         let deep = (0..100).fold(json!("x"), |inner, _| json!([inner]));
-        let clean = secrets.clean(&json!({"text": "x".repeat(1 << 20), "list": vec![0; 10_000], "deep": deep}));
+        let clean =
+            secrets.clean(&json!({"text": "x".repeat(1 << 20), "list": vec![0; 10_000], "deep": deep}));
         assert!(clean.to_string().len() < 4000, "{}", clean.to_string().len());
         assert_eq!(clean["list"][50], "… and 9950 more");
     }

@@ -52,7 +52,8 @@ impl Rule {
         let parts = [kinds?, actions?, keys?];
         match &parts {
             [Part::Any, ..] => {
-                return Err("it would tell Slack everything; name the types, for instance machines,jobs.*.*".to_owned());
+                return Err("it would tell Slack everything; name the types, for instance machines,jobs.*.*"
+                    .to_owned());
             }
             [Part::OneOf(kinds), Part::Any, _] if kinds.iter().any(|kind| kind == "log") => {
                 return Err("it would tell Slack every line of the log; name the levels, for instance \
@@ -164,7 +165,9 @@ mod tests {
     #[test]
     fn patterns_select() {
         let created = event("machines", "create", "a.b", json!({}), Value::Null);
-        for yes in ["machines.create.*", "machines.*.a.b", "jobs,machines.create,delete.*", "machines.*.a\\1b"] {
+        for yes in
+            ["machines.create.*", "machines.*.a.b", "jobs,machines.create,delete.*", "machines.*.a\\1b"]
+        {
             assert!(matches(yes, &created), "{yes}");
         }
         for no in ["machines.delete.*", "jobs.*.*", "machines.create.a"] {

@@ -45,7 +45,12 @@ struct Shared {
 
 impl Sender {
     /// Starts the tasks. Must be called inside a runtime.
-    pub(crate) fn start(api: Api, channels: Vec<Option<String>>, settings: &Settings, turns: &Arc<Turns>) -> Self {
+    pub(crate) fn start(
+        api: Api,
+        channels: Vec<Option<String>>,
+        settings: &Settings,
+        turns: &Arc<Turns>,
+    ) -> Self {
         let lane = |channel: Option<String>| {
             let turn = turns.of(channel.as_deref());
             Arc::new(Lane::new(channel, turn))

@@ -194,12 +194,14 @@ pub(crate) fn text(params: &Params, name: &str) -> Result<Option<String>, Error>
 
 fn strings(params: &Params, name: &str, most: usize) -> Result<Option<Vec<String>>, Error> {
     let Some(value) = params.value(name) else { return Ok(None) };
-    let list: Option<Vec<String>> = value
-        .as_array()
-        .and_then(|list| list.iter().map(|entry| entry.as_str().map(|text| text.trim().to_owned())).collect());
+    let list: Option<Vec<String>> = value.as_array().and_then(|list| {
+        list.iter().map(|entry| entry.as_str().map(|text| text.trim().to_owned())).collect()
+    });
     match list {
         Some(list) if list.len() <= most => Ok(Some(list)),
-        Some(list) => Err(param(format!("{name} has {} entries", list.len()), &format!("at most {most} are possible"))),
+        Some(list) => {
+            Err(param(format!("{name} has {} entries", list.len()), &format!("at most {most} are possible")))
+        }
         None => Err(param(format!("{name} is no list of texts"), "write a list, for instance [\"#ops\"]")),
     }
 }
@@ -208,7 +210,9 @@ fn number(params: &Params, name: &str, default: f64, least: f64, most: f64) -> R
     let Some(value) = params.value(name) else { return Ok(Duration::from_secs_f64(default)) };
     match value.as_f64() {
         Some(number) if (least..=most).contains(&number) => Ok(Duration::from_secs_f64(number)),
-        Some(number) => Err(param(format!("{name} is {number}"), &format!("it lies between {least} and {most}"))),
+        Some(number) => {
+            Err(param(format!("{name} is {number}"), &format!("it lies between {least} and {most}")))
+        }
         None => Err(param(format!("{name} is no number"), &format!("write a number from {least} to {most}"))),
     }
 }
@@ -216,7 +220,10 @@ fn number(params: &Params, name: &str, default: f64, least: f64, most: f64) -> R
 fn looks(params: &Params) -> Result<BTreeMap<String, Look>, Error> {
     let Some(value) = params.value(name::TEMPLATE) else { return Ok(BTreeMap::new()) };
     let Some(map) = value.as_object() else {
-        return Err(param("slack/template is no object", "write {\"machines.create\": \"{{ Object.Name }} is here\"}"));
+        return Err(param(
+            "slack/template is no object",
+            "write {\"machines.create\": \"{{ Object.Name }} is here\"}",
+        ));
     };
     if map.len() > MOST_TEMPLATES {
         return Err(param(format!("slack/template has {} entries", map.len()), "at most 100 are possible"));
@@ -301,8 +308,14 @@ mod tests {
             (json!({"slack/bot-key": "xoxb canary"}), "slack/bot-key"),
             (json!({"slack/webhook-url": "https://x/canary"}), "both"),
             (json!({"slack/bot-key": null, "slack/webhook-url": "canary"}), "slack/webhook-url"),
-            (json!({"slack/bot-key": null, "slack/webhook-url": "https://u:canary@h/x"}), "slack/webhook-url"),
-            (json!({"slack/bot-key": null, "slack/webhook-url": "https://h/x", "slack/channels": ["#a"]}), "slack/channels"),
+            (
+                json!({"slack/bot-key": null, "slack/webhook-url": "https://u:canary@h/x"}),
+                "slack/webhook-url",
+            ),
+            (
+                json!({"slack/bot-key": null, "slack/webhook-url": "https://h/x", "slack/channels": ["#a"]}),
+                "slack/channels",
+            ),
             (json!({"slack/api-url": "http://slack.example/api"}), "slack/api-url"),
             (json!({"slack/api-url": "ftp://127.0.0.1/"}), "slack/api-url"),
             (json!({"slack/channels": "#ops"}), "slack/channels"),

@@ -60,7 +60,9 @@ pub(crate) fn find<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     if let Some(found) = value.get(path) {
         return Some(found);
     }
-    if let (Value::Array(list), Ok(index)) = (value, path.split('.').next().unwrap_or_default().parse::<usize>()) {
+    if let (Value::Array(list), Ok(index)) =
+        (value, path.split('.').next().unwrap_or_default().parse::<usize>())
+    {
         let inner = list.get(index)?;
         return path.split_once('.').map_or(Some(inner), |(_, rest)| find(inner, rest));
     }
@@ -92,7 +94,10 @@ mod tests {
             "Name": "<!here>", "Profiles": ["a", "b"], "Params": {"net/a.b": {"c": 7}}, "Tasks": [{"Name": "t"}]}});
         let render = |text: &str| Template::parse(text).unwrap().render(&event);
         assert_eq!(render("*{{ Object.Name }}* <@U1> {{.Type}}"), "*&lt;!here&gt;* <@U1> machines");
-        assert_eq!(render("{{Object.Profiles}} {{Object.Params.net/a.b.c}} {{Object.Tasks.0.Name}}"), "a, b 7 t");
+        assert_eq!(
+            render("{{Object.Profiles}} {{Object.Params.net/a.b.c}} {{Object.Tasks.0.Name}}"),
+            "a, b 7 t"
+        );
         assert_eq!(render("{{Object.None}}{{Original.X}}"), "––");
         assert_eq!(find(&event, "Object.Params.net/a.b.c"), Some(&json!(7)));
     }

@@ -140,7 +140,8 @@ impl Slack {
     /// Over HTTPS, with a certificate of its own.
     pub async fn start_tls() -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).expect("certificate");
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()])
+            .expect("certificate");
         let pem = made.cert.pem();
         let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("key");
         let config = rustls::ServerConfig::builder()
@@ -215,7 +216,9 @@ impl Slack {
 
     /// Makes a channel, or changes whether the bot is in it.
     pub fn channel(&self, name: &str, id: &str, member: bool) {
-        self.data().channels.insert(name.to_owned(), Channel { id: id.to_owned(), member, ..Channel::default() });
+        self.data()
+            .channels
+            .insert(name.to_owned(), Channel { id: id.to_owned(), member, ..Channel::default() });
     }
 
     /// Makes a private channel with the bot in it.
@@ -335,7 +338,8 @@ async fn answer(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap,
             .collect(),
         body: String::from_utf8_lossy(&body).into_owned(),
     };
-    let posts = request.path == "chat.postMessage" || (request.path.starts_with("/services/") && request.body != "{}");
+    let posts = request.path == "chat.postMessage"
+        || (request.path.starts_with("/services/") && request.body != "{}");
     let fault = {
         let mut data = shared.data.lock().expect("data");
         data.requests.push(request.clone());
@@ -412,7 +416,10 @@ fn post(data: &mut Data, body: &Value) -> Value {
         return json!({"ok": false, "error": "missing_scope", "needed": "chat:write", "provided": data.scopes});
     }
     let asked = body["channel"].as_str().unwrap_or_default();
-    let found = data.channels.iter().find(|(name, channel)| asked.trim_start_matches('#') == *name || asked == channel.id);
+    let found = data
+        .channels
+        .iter()
+        .find(|(name, channel)| asked.trim_start_matches('#') == *name || asked == channel.id);
     let Some((name, channel)) = found.map(|(name, channel)| (name.clone(), channel.clone())) else {
         return refused("channel_not_found");
     };
@@ -450,7 +457,8 @@ fn too_big(body: &Value) -> Option<&'static str> {
     }
     let inside = |list: &Value, most: usize, longest: usize| {
         list.as_array().is_none_or(|list| {
-            (1..=most).contains(&list.len()) && list.iter().all(|entry| (1..=longest).contains(&long(&entry["text"])))
+            (1..=most).contains(&list.len())
+                && list.iter().all(|entry| (1..=longest).contains(&long(&entry["text"])))
         })
     };
     let fits = |block: &Value| match block["type"].as_str() {
@@ -470,7 +478,11 @@ fn too_big(body: &Value) -> Option<&'static str> {
 fn conversations(data: &Data, form: &str) -> Value {
     let argument = |name: &str| {
         let pairs = form.split('&').filter_map(|pair| pair.split_once('='));
-        pairs.filter(|(key, _)| *key == name).map(|(_, value)| value.replace("%2C", ",")).next().unwrap_or_default()
+        pairs
+            .filter(|(key, _)| *key == name)
+            .map(|(_, value)| value.replace("%2C", ","))
+            .next()
+            .unwrap_or_default()
     };
     for scope in ["channels:read", "groups:read"] {
         if !data.scopes.contains(scope) {
@@ -481,7 +493,11 @@ fn conversations(data: &Data, form: &str) -> Value {
     let shown = |channel: &&Channel| {
         channel.member
             && !(channel.archived && argument("exclude_archived") == "true")
-            && if channel.private { types.contains("private_channel") } else { types.is_empty() || types.contains("public_channel") }
+            && if channel.private {
+                types.contains("private_channel")
+            } else {
+                types.is_empty() || types.contains("public_channel")
+            }
     };
     let all: Vec<&str> = data.channels.values().filter(shown).map(|channel| channel.id.as_str()).collect();
     let from: usize = argument("cursor").parse().unwrap_or(0);

@@ -97,8 +97,13 @@ async fn a_webhook_has_one_channel() {
     let hook = json!({"slack/bot-key": null, "slack/api-url": null, "slack/channels": null,
                       "slack/webhook-url": slack.webhook_url()});
     let rig = Rig::with(slack, hook).await;
-    let answer = rig.act("system/actions/slackpost", json!({"slack/message": "x", "slack/channel": "#ops"})).await;
-    assert!(answer.status == 400 && answer.text().contains("a webhook posts into the one channel"), "{}", answer.text());
+    let answer =
+        rig.act("system/actions/slackpost", json!({"slack/message": "x", "slack/channel": "#ops"})).await;
+    assert!(
+        answer.status == 400 && answer.text().contains("a webhook posts into the one channel"),
+        "{}",
+        answer.text()
+    );
     for (fault, code, named) in [
         (Fault::Error("invalid_token", 403), 401, "invalid_token"),
         (Fault::Error("action_prohibited", 403), 502, "action_prohibited"),
@@ -138,7 +143,12 @@ async fn one_message_needs_no_daemon() {
     let mut command = std::process::Command::new(binary("drp"));
     command.args(["plugin", "run", binary("slack").to_str().unwrap(), "--action", "slackpost"]);
     command.args(["--param", "slack/message=by hand", "--config", "slack/bot-key=-"]);
-    command.args(["--config", &format!("slack/api-url={}", slack.api_url()), "--config", "slack/channels=[\"#ops\"]"]);
+    command.args([
+        "--config",
+        &format!("slack/api-url={}", slack.api_url()),
+        "--config",
+        "slack/channels=[\"#ops\"]",
+    ]);
     let mut child = command
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::piped())

@@ -29,7 +29,12 @@ async fn wrong_credentials_are_an_error_of_the_plugin_that_names_slacks() {
     assert!(!shown.contains("xoxb-wrong"), "{shown}");
     // Corrected, it runs.
     daemon
-        .expect(200, "POST", &format!("plugins/{NAME}/params/slack/bot-key"), json!(drp_tests::peers::slack::TOKEN))
+        .expect(
+            200,
+            "POST",
+            &format!("plugins/{NAME}/params/slack/bot-key"),
+            json!(drp_tests::peers::slack::TOKEN),
+        )
         .await;
     daemon.wait_plugin(NAME).await;
     daemon.expect(201, "POST", "machines", json!({"Name": "n1"})).await;
@@ -75,7 +80,10 @@ async fn params_that_are_missing_or_wrong_are_named() {
     let slack = Slack::start().await;
     for (more, named) in [
         (json!({"slack/bot-key": null}), "neither slack/bot-key nor slack/webhook-url"),
-        (json!({"slack/webhook-url": "https://hooks.slack.com/services/T/B/x"}), "both slack/bot-key and slack/webhook-url"),
+        (
+            json!({"slack/webhook-url": "https://hooks.slack.com/services/T/B/x"}),
+            "both slack/bot-key and slack/webhook-url",
+        ),
         (json!({"slack/bot-key": 7}), "slack/bot-key is no text"),
         (json!({"slack/api-url": "http://192.0.2.1/api"}), "slack/api-url is neither https"),
         (json!({"slack/channels": "ops"}), "slack/channels is no list"),
@@ -136,7 +144,8 @@ async fn another_config_replaces_the_old_sender() {
     let slack = Slack::start().await;
     let daemon = FakeDaemon::start().await.unwrap();
     let mut plugin = daemon.launch(binary("slack"), NAME).await.unwrap();
-    let with = |channel: &str| params(&slack, json!({"slack/channels": [channel], "slack/events": ["lamp.*.*"]}));
+    let with =
+        |channel: &str| params(&slack, json!({"slack/channels": [channel], "slack/events": ["lamp.*.*"]}));
     plugin.config(with("#ops")).await.unwrap().success().unwrap();
     let lamp = |key: &str| daemon.api().emit(&Event::now("lamp", "on", key, json!({})));
     lamp("l1");

@@ -10,12 +10,19 @@ async fn machines_jobs_and_plugins_are_told_by_default_and_nothing_else() {
     let rig = Rig::start(json!({})).await;
     let machine = rig
         .daemon
-        .expect(201, "POST", "machines", json!({"Name": "node-1", "Description": "rack 7", "Address": "192.0.2.7"}))
+        .expect(
+            201,
+            "POST",
+            "machines",
+            json!({"Name": "node-1", "Description": "rack 7", "Address": "192.0.2.7"}),
+        )
         .await;
     let created = rig.slack.message("Machine *node-1* was created").await;
     assert_eq!(created.channel, "ops");
     let whole = created.whole();
-    for part in ["*Address*\\n192.0.2.7", "*Description*\\nrack 7", "user:rocketskates", "machines.create", " UTC"] {
+    for part in
+        ["*Address*\\n192.0.2.7", "*Description*\\nrack 7", "user:rocketskates", "machines.create", " UTC"]
+    {
         assert!(whole.contains(part), "{part} in {whole}");
     }
     // Nobody asked for these.
@@ -72,7 +79,8 @@ async fn filters_conditions_and_templates() {
         },
     }))
     .await;
-    rig.event("lamp", "on", "l1", json!({"Name": "<!channel> & co", "How": ["a", "b"], "Place": "hall"})).await;
+    rig.event("lamp", "on", "l1", json!({"Name": "<!channel> & co", "How": ["a", "b"], "Place": "hall"}))
+        .await;
     rig.event("lamp", "broken", "dark-lamp", json!({})).await;
     rig.event("lamp", "off", "l3", json!({})).await;
     let shown = rig.slack.message("shines").await;
@@ -92,10 +100,8 @@ async fn filters_conditions_and_templates() {
     let changed = rig.slack.message("Machine *m1* was changed").await;
     assert!(changed.whole().contains("*Description*\\nalmost → ready"), "{changed:?}");
     // Both channels are told the same, and nothing else is.
-    let all = rig
-        .slack
-        .until("both channels were told", |m| told(m, "ops") == 4 && told(m, "dev") == 4)
-        .await;
+    let all =
+        rig.slack.until("both channels were told", |m| told(m, "ops") == 4 && told(m, "dev") == 4).await;
     let everything: String = all.iter().map(|m| m.whole()).collect();
     assert!(!everything.contains("dark-lamp") && !everything.contains("blue-profile"), "{everything}");
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 /// Publishes that many events, some at a time.
 async fn burst(rig: &Rig, count: usize) {
-    let events = (0..count).map(|i| async move { rig.event("lamp", "on", &format!("l{i}"), json!({})).await });
+    let events =
+        (0..count).map(|i| async move { rig.event("lamp", "on", &format!("l{i}"), json!({})).await });
     stream::iter(events).buffer_unordered(8).collect::<Vec<()>>().await;
 }
 

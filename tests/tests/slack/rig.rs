@@ -53,7 +53,8 @@ pub fn daemon() -> Daemon {
 
 /// Params for the stand-in: the token, `#ops`, and what else is given; null takes one out.
 pub fn params(slack: &Slack, more: Value) -> Value {
-    let mut params = json!({"slack/bot-key": TOKEN, "slack/api-url": slack.api_url(), "slack/channels": ["#ops"]});
+    let mut params =
+        json!({"slack/bot-key": TOKEN, "slack/api-url": slack.api_url(), "slack/channels": ["#ops"]});
     for (name, value) in more.as_object().unwrap() {
         params[name] = value.clone();
     }
@@ -68,7 +69,8 @@ pub async fn create(daemon: &Daemon, params: Value) {
 
 /// Waits until the plugin object says what is wrong.
 pub async fn errors(daemon: &Daemon) -> String {
-    let has = |answer: &Answer| answer.json()["PluginErrors"].as_array().is_some_and(|errors| !errors.is_empty());
+    let has =
+        |answer: &Answer| answer.json()["PluginErrors"].as_array().is_some_and(|errors| !errors.is_empty());
     daemon.wait_for(&format!("plugins/{NAME}"), has).await.json()["PluginErrors"].to_string()
 }
 

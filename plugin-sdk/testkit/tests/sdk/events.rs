@@ -65,3 +65,13 @@ async fn a_config_that_cannot_have_its_stream_fails_in_words() {
     let error = plugin.config(json!({"probe/patterns": ["nonsense"]})).await.unwrap().error().unwrap();
     assert!(error.messages[0].starts_with("Unable to register for nonsense events: "), "{error}");
 }
+
+#[tokio::test]
+async fn without_a_daemon_there_are_no_events_and_no_error() {
+    let daemon = FakeDaemon::start().await.unwrap();
+    let binary = crate::binary(&daemon);
+    let token = drp_protocol::wire::TOKEN_NO_DAEMON;
+    let plugin = daemon.launch_with(&binary, "p3", &[("RS_TOKEN", token)]).await.unwrap();
+    plugin.config(json!({"probe/patterns": ["machines.update.*"]})).await.unwrap().success().unwrap();
+    assert!(daemon.api().registered().is_empty());
+}
