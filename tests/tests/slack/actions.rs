@@ -123,7 +123,7 @@ async fn slackstatus_shows_how_the_channels_do() {
     rig.machine("n1").await;
     rig.slack.message("*n1* was created").await;
     rig.daemon.wait_log("channel_not_found");
-    let status = rig.status().await;
+    let status = rig.until("n1 is sent", |status| status["channels"][0]["sent"] == 1).await;
     assert_eq!(
         status["check"],
         json!({"ok": true, "workspace": "DRP test", "user": "drp", "scopes": ["chat:write", "channels:read", "groups:read"]})

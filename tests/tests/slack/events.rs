@@ -1,9 +1,8 @@
 //! What is told, and what is not.
 
-use crate::rig::{NAME, Rig, told};
+use crate::rig::{Rig, told};
 use drp_tests::peers::slack::Slack;
 use serde_json::{Value, json};
-use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn machines_jobs_and_plugins_are_told_by_default_and_nothing_else() {
@@ -120,7 +119,7 @@ async fn its_own_troubles_are_not_told_again_and_again() {
     rig.slack.message("Lamp *l2*: off").await;
     let everything: String = rig.slack.messages().iter().map(|m| m.whole()).collect();
     assert!(!everything.contains("not_in_channel"), "{everything}");
-    let status = rig.status().await;
+    let status = rig.until("#other refuses", |status| status["channels"][1]["error"] != "").await;
     let other = &status["channels"][1];
     assert_eq!(other["channel"], "#other");
     assert!(other["error"].as_str().unwrap().contains("not_in_channel"), "{status:#}");
@@ -128,7 +127,7 @@ async fn its_own_troubles_are_not_told_again_and_again() {
     // Invited, it gets what waited.
     rig.slack.channel("other", "C03", true);
     rig.slack.until("#other was told", |m| told(m, "other") == 2).await;
-    assert_eq!(rig.status().await["channels"][1]["error"], "");
+    rig.until("#other is well", |status| status["channels"][1]["error"] == "").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,10 +137,8 @@ async fn what_waits_is_told_before_the_end() {
         rig.machine(name).await;
     }
     rig.slack.message("*n1* was created").await;
-    while rig.status().await["channels"][0]["pending"] != 3 {
-        assert_eq!(rig.slack.messages().len(), 1, "the pace is an hour");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    rig.until("three wait", |status| status["channels"][0]["pending"] == 3).await;
+    assert_eq!(rig.slack.messages().len(), 1, "the pace is an hour");
     let Rig { slack, daemon } = rig;
     let (status, log) = daemon.stop();
     assert!(status.success(), "{log}");
@@ -165,11 +162,7 @@ async fn over_https_and_by_webhook() {
     rig.slack.message("hello").await;
     assert_eq!(rig.status().await["way"], "webhook");
     // The same with a token, by a change of the plugin object.
-    let path = format!("plugins/{NAME}");
-    let mut plugin = rig.daemon.get(&path).await;
-    plugin["Params"] = crate::rig::params(&rig.slack, json!({"slack/tls-ca": ca}));
-    rig.daemon.expect(200, "PUT", &path, plugin).await;
-    rig.daemon.wait_plugin(NAME).await;
+    rig.reconfigure(crate::rig::params(&rig.slack, json!({"slack/tls-ca": ca}))).await;
     rig.machine("n2").await;
     assert_eq!(rig.slack.message("*n2* was created").await.channel, "ops");
 }

@@ -1,8 +1,9 @@
 //! A daemon with the plugin, and the stand-in.
 
 use drp_tests::daemon::{Answer, Daemon};
-use drp_tests::peers::slack::{Slack, TOKEN};
+use drp_tests::peers::slack::{Request, Slack, TOKEN};
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 /// Name of the plugin object.
 pub const NAME: &str = "bell";
@@ -37,6 +38,37 @@ impl Rig {
 
     pub async fn act(&self, path: &str, params: Value) -> Answer {
         self.daemon.call("POST", &format!("/api/v3/{path}?plugin={NAME}"), params).await
+    }
+
+    /// Gives the plugin object other params, and waits until a new process has them.
+    pub async fn reconfigure(&self, params: Value) -> Value {
+        let path = format!("plugins/{NAME}");
+        let mut plugin = self.daemon.get(&path).await;
+        plugin["Params"] = params;
+        let before = self.slack.requests().len();
+        let stored = self.daemon.expect(200, "PUT", &path, plugin).await;
+        // The old one is `configured` until the daemon has looked at the change; the new one checks its credentials.
+        let checks = |requests: &[Request]| requests[before..].iter().any(Request::is_check);
+        let end = Instant::now() + Duration::from_secs(60);
+        while !checks(&self.slack.requests()) {
+            assert!(Instant::now() < end, "no new process: {}", self.daemon.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.daemon.wait_plugin(NAME).await;
+        stored
+    }
+
+    /// Asks for the status until it is as wanted.
+    pub async fn until(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let end = Instant::now() + Duration::from_secs(60);
+        loop {
+            let status = self.status().await;
+            if wanted(&status) {
+                return status;
+            }
+            assert!(Instant::now() < end, "never {what}: {status:#}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     pub async fn status(&self) -> Value {

@@ -48,7 +48,7 @@ async fn secrets_are_in_no_message_and_nowhere_else() {
     // By actions: the machine whole, and words with a secret in them.
     for (path, message) in [
         ("machines/Name:n1/actions/slackpost", "all: {{ Object }}".to_owned()),
-        ("system/actions/slackpost", format!("oops {TOKEN}")),
+        ("system/actions/slackpost", format!("oops xoxb-{WORDS}")),
     ] {
         let answer = rig.act(path, json!({"slack/message": message})).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
@@ -77,25 +77,18 @@ async fn secrets_are_in_no_message_and_nowhere_else() {
     canary.stop(watch);
 
     // The webhook's address, right and wrong.
-    let path = format!("plugins/{NAME}");
     let watch = canary.watch(rig.daemon.pid());
-    for hook in [
-        rig.slack.webhook_url(),
-        rig.slack.webhook_url().replace("http:", "nonsense:"),
-        format!("{}x", rig.slack.webhook_url()),
-    ] {
-        let mut plugin = rig.daemon.get(&path).await;
-        plugin["Params"] = json!({"slack/webhook-url": hook, "slack/events": ["lamp.*.*"]});
-        canary.look("result", rig.daemon.expect(200, "PUT", &path, plugin).await.to_string());
-        if hook == rig.slack.webhook_url() {
-            rig.daemon.wait_plugin(NAME).await;
-            rig.slack.faults([Fault::LoseAnswer]);
-            let answer = rig.act("system/actions/slackpost", json!({"slack/message": "by webhook"})).await;
-            canary.look("error", answer.text());
-            canary.look("result", rig.status().await.to_string());
-        } else {
-            canary.look("error", errors(&rig.daemon).await);
-        }
+    let hook = |url: String| json!({"slack/webhook-url": url, "slack/events": ["lamp.*.*"]});
+    let url = rig.slack.webhook_url();
+    canary.look("result", rig.reconfigure(hook(url.clone())).await.to_string());
+    rig.slack.faults([Fault::LoseAnswer]);
+    let answer = rig.act("system/actions/slackpost", json!({"slack/message": "by webhook"})).await;
+    canary.look("error", answer.text());
+    canary.look("result", rig.status().await.to_string());
+    for wrong in [url.replace("http:", "nonsense:"), format!("{url}x")] {
+        let path = format!("plugins/{NAME}/params/slack/webhook-url");
+        canary.look("result", rig.daemon.expect(200, "POST", &path, json!(wrong)).await.to_string());
+        canary.look("error", errors(&rig.daemon).await);
     }
     canary.stop(watch);
     canary.end_of(&rig.daemon, &mut events).await;
