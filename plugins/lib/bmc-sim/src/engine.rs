@@ -9,7 +9,7 @@ use drp_ipmi::codec::Invalid;
 use drp_ipmi::codec::app::{self, AuthCapabilities};
 use drp_ipmi::codec::boot;
 use drp_ipmi::codec::chassis;
-use drp_ipmi::codec::command::{NETFN_APP, NETFN_CHASSIS};
+use drp_ipmi::codec::command::{NETFN_APP, NETFN_CHASSIS, NETFN_STORAGE, NETFN_TRANSPORT};
 use drp_ipmi::codec::crypto::Algorithms;
 use drp_ipmi::codec::message::{Request, Response};
 use drp_ipmi::codec::packet::{Packet, PayloadType, Plus, encode_plain, encode_sealed, encode_v15};
@@ -40,6 +40,7 @@ pub(crate) struct Engine {
     pub(crate) web: crate::redfish::State,
     /// The BMC starts again until then.
     pub(crate) away_until: Option<Instant>,
+    pub(crate) shelf: crate::Shelf,
     started: Instant,
     /// An answer that waits for the next one ([`Effect::Reorder`]).
     held: Option<Reply>,
@@ -68,6 +69,7 @@ impl Engine {
             log: Log::default(),
             web: crate::redfish::State::new(config.redfish.as_ref().map(|r| &*r.profile)),
             away_until: None,
+            shelf: crate::Shelf::new(&config),
             started: now,
             held: None,
             fresh: Vec::new(),
@@ -325,7 +327,7 @@ impl Engine {
                 Err(code) => (code, Vec::new()),
             },
             (NETFN_APP, _) => self.app(request, Some(id)),
-            _ => (CompletionCode::INVALID_COMMAND, Vec::new()),
+            _ => self.shelf.answer(request, &self.config),
         }
     }
 
@@ -365,7 +367,9 @@ impl Engine {
                 Some(id) if self.sessions.get_mut(id).is_none() => refused(CompletionCode(0x87)),
                 Some(_) => ok(Vec::new()),
             },
-            _ => refused(CompletionCode::INVALID_COMMAND),
+            // Outside a session there is nothing more.
+            _ if session.is_none() => refused(CompletionCode::INVALID_COMMAND),
+            _ => self.shelf.answer(request, &self.config),
         }
     }
 
@@ -393,6 +397,8 @@ fn needed(netfn: u8, cmd: u8) -> Privilege {
         (NETFN_CHASSIS, chassis::CONTROL | chassis::IDENTIFY | boot::SET_OPTIONS | boot::GET_OPTIONS) => {
             Privilege::Operator
         }
+        (NETFN_APP, app::COLD_RESET) => Privilege::Administrator,
+        (NETFN_APP, 0x44 | 0x46) | (NETFN_TRANSPORT, _) | (NETFN_STORAGE, 0x47) => Privilege::Operator,
         _ => Privilege::User,
     }
 }

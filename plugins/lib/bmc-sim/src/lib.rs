@@ -27,6 +27,8 @@ pub mod redfish;
 mod scenario;
 mod server;
 mod sessions;
+mod shelf;
+mod shelf_records;
 
 pub use chassis::PowerEvent;
 pub use config::{BmcConfig, RedfishConfig, User};
@@ -36,6 +38,7 @@ pub use log::{Counts, LogEntry};
 pub use redfish::{Identity, Op, Profile};
 pub use scenario::{Scenario, Settings};
 pub use server::{SimEvent, Simulator};
+pub use shelf::Shelf;
 
 /// What can go wrong with a simulator itself.
 #[derive(Debug, thiserror::Error)]

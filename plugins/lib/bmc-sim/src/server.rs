@@ -177,6 +177,11 @@ impl Simulator {
         change(&mut self.shared.engine().config);
     }
 
+    /// Looks at or changes sensors, event log and LAN settings.
+    pub fn shelf<T>(&self, look: impl FnOnce(&mut crate::Shelf) -> T) -> T {
+        look(&mut self.shared.engine().shelf)
+    }
+
     /// The power as it is now.
     pub fn power(&self) -> bool {
         self.shared.settle();

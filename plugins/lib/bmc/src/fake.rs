@@ -1,5 +1,6 @@
 //! A BMC in memory for the tests of this crate, with faults.
 
+use crate::reading::{Sel, SelEntry};
 use crate::{
     BmcError, BmcInfo, BootDevice, BootState, BoxFuture, Chassis, Command, Driver, FakeClock, Fleet, Kind,
     Opened, Outcome, Power, PowerControl, Reply, Session, Settings, Target, Verb, VerbOptions,
@@ -59,6 +60,10 @@ pub(crate) struct World {
     /// How long each command takes, really.
     pub(crate) delay: Duration,
     pub(crate) media: Option<String>,
+    /// Entries of its event log.
+    pub(crate) log: Vec<SelEntry>,
+    /// It logs that its log was cleared.
+    pub(crate) marks_clearing: bool,
     pub(crate) running: usize,
     pub(crate) most_running: usize,
 }
@@ -89,6 +94,8 @@ impl FakeDriver {
             heeds_soft: true,
             delay: Duration::ZERO,
             media: None,
+            log: Vec::new(),
+            marks_clearing: false,
             running: 0,
             most_running: 0,
         })))
@@ -268,10 +275,19 @@ impl World {
             Command::Read(crate::Part::Media) => {
                 return Reply::Data(json!({ "inserted": self.media.is_some(), "image": self.media }));
             }
+            Command::Read(crate::Part::Sel) => {
+                let total = u64::try_from(self.log.len()).unwrap();
+                return Reply::Data(json!(Sel { total, entries: self.log.clone(), ..Sel::default() }));
+            }
             Command::Read(part) => return Reply::Data(json!({ "part": part.words() })),
             Command::MediaInsert { url, .. } => self.media = Some(url.to_string()),
             Command::MediaEject => self.media = None,
-            Command::SelClear => {}
+            Command::SelClear => {
+                self.log.clear();
+                if self.marks_clearing {
+                    self.log.push(SelEntry { id: "1".to_owned(), clear_mark: true, ..SelEntry::default() });
+                }
+            }
         }
         Reply::Done
     }

@@ -261,7 +261,11 @@ impl Verb {
             Self::MediaUnmount => {
                 vec![("first".into(), Command::MediaEject), ("then".into(), Command::Read(Part::Media))]
             }
-            Self::SelClear => vec![("first".into(), Command::SelClear)],
+            Self::SelClear => vec![
+                ("first".into(), Command::Read(Part::Sel)),
+                ("when it has entries".into(), Command::SelClear),
+                (read_back, Command::Read(Part::Sel)),
+            ],
         }
     }
 }

@@ -24,7 +24,9 @@ mod error;
 mod status;
 mod suite;
 
-pub use client::{Client, Counters, DEFAULT_PORT, MAX_PASSWORD, MAX_USER, Session, Target, Timeouts};
+pub use client::{
+    Client, Counters, DEFAULT_PORT, MAX_PASSWORD, MAX_USER, Repository, Sel, Session, Target, Timeouts, User,
+};
 pub use codec::app::{AuthCapabilities, DeviceId, SystemGuid};
 pub use codec::boot::{BootDevice, BootFlags};
 pub use codec::chassis::{ChassisControl, ChassisStatus, Identify, RestorePolicy};

@@ -1,4 +1,4 @@
-//! What is sent once and leaves little to read back: interrupts, restarts of the BMC, clearing its log.
+//! What is sent once and leaves nothing to read back: interrupts, restarts of the BMC.
 
 use crate::job::Job;
 use crate::{BmcError, Command, Kind, Outcome, Power, PowerControl};

@@ -6,6 +6,7 @@ mod inventory;
 mod maintenance;
 mod media;
 mod power;
+mod sel;
 
 #[cfg(test)]
 mod tests;
@@ -35,7 +36,7 @@ async fn verb(job: &mut Job) -> Result<Outcome, BmcError> {
         Verb::Read(part) => inventory::read(job, part).await,
         Verb::Nmi => maintenance::interrupt(job).await,
         Verb::BmcReset => maintenance::once(job, Command::BmcReset).await,
-        Verb::SelClear => maintenance::once(job, Command::SelClear).await,
+        Verb::SelClear => sel::clear(job).await,
         Verb::MediaMount => media::mount(job).await,
         Verb::MediaUnmount => media::unmount(job).await,
     }

@@ -1,6 +1,7 @@
 //! What the verbs do on a BMC in memory, with every fault.
 
 use crate::fake::{FakeDriver, Fault};
+use crate::reading::SelEntry;
 use crate::{BootDevice, Class, Command, Kind, Power, PowerControl, Verb};
 use proptest::prelude::*;
 
@@ -168,6 +169,46 @@ async fn identify_is_confirmed_where_the_bmc_tells() {
     assert!(!once(&driver, Verb::Identify).await.unwrap().verified);
     driver.world().change_faults.push_back(Fault::AnswerLost);
     assert_eq!(once(&driver, Verb::Identify).await.unwrap_err().kind, Kind::Unconfirmed);
+}
+
+fn logged(id: &str) -> SelEntry {
+    SelEntry { id: id.to_owned(), time: Some("2026-01-01T00:00:00".to_owned()), ..SelEntry::default() }
+}
+
+#[tokio::test]
+async fn a_log_is_cleared_once_and_read_back() {
+    let driver = FakeDriver::new(Power::On);
+    let empty = once(&driver, Verb::SelClear).await.unwrap();
+    assert!(empty.verified && empty.text.contains("nothing was sent"), "{}", empty.text);
+    assert!(driver.changes().is_empty());
+    for marks in [false, true] {
+        driver.world().log = vec![logged("1"), logged("2")];
+        driver.world().marks_clearing = marks;
+        let cleared = once(&driver, Verb::SelClear).await.unwrap();
+        assert!(cleared.verified && cleared.state == Power::On, "{}", cleared.text);
+        assert_eq!(cleared.details.unwrap()["removed"], 2);
+    }
+    assert_eq!(driver.changes(), [Command::SelClear, Command::SelClear]);
+}
+
+#[tokio::test]
+async fn a_lost_answer_to_clearing_is_settled_by_reading_and_never_by_clearing_again() {
+    for fault in [Fault::AnswerLost, Fault::Nonsense] {
+        let driver = FakeDriver::new(Power::On);
+        driver.world().log = vec![logged("1")];
+        driver.world().change_faults.push_back(fault);
+        assert!(once(&driver, Verb::SelClear).await.unwrap().verified);
+        assert_eq!(driver.changes(), [Command::SelClear]);
+    }
+    for fault in [Fault::RequestLost, Fault::Ignored] {
+        let driver = FakeDriver::new(Power::On);
+        driver.world().log = vec![logged("1")];
+        driver.world().change_faults.push_back(fault);
+        let error = once(&driver, Verb::SelClear).await.unwrap_err();
+        assert_eq!((error.kind, error.retry_is_safe()), (Kind::Unconfirmed, false), "{error}");
+        let sent = driver.world().sent.iter().filter(|c| **c == Command::SelClear).count();
+        assert_eq!((sent, driver.world().log.len()), (1, 1));
+    }
 }
 
 fn fault() -> impl Strategy<Value = Fault> {

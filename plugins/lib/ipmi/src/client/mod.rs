@@ -1,10 +1,16 @@
 //! The client: opens a session, sends commands, closes it on every path.
 
+mod log;
+mod network;
 mod open;
+mod records;
 mod session;
 mod target;
 mod wire;
 
+pub use log::Sel;
+pub use network::User;
+pub use records::Repository;
 pub use session::Session;
 pub use target::{DEFAULT_PORT, MAX_PASSWORD, MAX_USER, Target, Timeouts};
 pub use wire::Counters;

@@ -312,7 +312,7 @@ impl Session {
         Err(Error::Completion { peer, command: name, netfn, cmd, code: response.code })
     }
 
-    fn read<T>(&self, step: &'static str, value: Result<T, Invalid>) -> Result<T, Error> {
+    pub(super) fn read<T>(&self, step: &'static str, value: Result<T, Invalid>) -> Result<T, Error> {
         value.map_err(|e| Error::Malformed { peer: self.peer(), step, what: e.0 })
     }
 }

@@ -26,8 +26,14 @@ pub struct Command {
 
 /// Network function: chassis.
 pub const NETFN_CHASSIS: u8 = 0x00;
+/// Network function: sensors and events.
+pub const NETFN_SENSOR: u8 = 0x04;
 /// Network function: application.
 pub const NETFN_APP: u8 = 0x06;
+/// Network function: storage (SDR, SEL, FRU).
+pub const NETFN_STORAGE: u8 = 0x0a;
+/// Network function: transport (LAN, serial).
+pub const NETFN_TRANSPORT: u8 = 0x0c;
 
 impl Command {
     /// A command that may be repeated.

@@ -8,17 +8,29 @@ pub mod chassis;
 pub mod command;
 pub mod crypto;
 pub mod handshake;
+pub mod lan;
 pub mod message;
 pub mod packet;
+pub mod reading;
+pub mod sdr;
+pub mod sel;
+pub mod user;
 pub mod window;
 
 #[cfg(test)]
 mod hostile_tests;
+#[cfg(test)]
+mod records_tests;
 
 /// Why bytes could not be read as what they should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Invalid(pub &'static str);
+
+/// Two bytes at `at`, little-endian.
+fn u16_at(data: &[u8], at: usize) -> Option<u16> {
+    data.get(at..)?.first_chunk::<2>().map(|b| u16::from_le_bytes(*b))
+}
 
 /// Four bytes at `at`, little-endian, as all numbers of IPMI are.
 fn u32_at(data: &[u8], at: usize) -> Option<u32> {

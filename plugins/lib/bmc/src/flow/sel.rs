@@ -1,0 +1,64 @@
+//! Clearing the system event log: sent once, and read back.
+
+use crate::job::Job;
+use crate::reading::Sel;
+use crate::{BmcError, Command, Kind, Outcome, Part};
+use serde_json::json;
+use std::time::Duration;
+
+/// The log is read back so often.
+const PACE: Duration = Duration::from_millis(500);
+
+pub(super) async fn clear(job: &mut Job) -> Result<Outcome, BmcError> {
+    let before = read(job).await?;
+    if before.total == 0 {
+        job.glance().await;
+        let text = "the system event log was empty already; nothing was sent";
+        return Ok(job.outcome("empty", "empty", true, text));
+    }
+    let lost = job.change(Command::SelClear).await?;
+    let begun = job.now();
+    loop {
+        let after = match read(job).await {
+            Ok(after) => Some(after),
+            Err(error) if matches!(error.kind, Kind::Cancelled | Kind::Credentials | Kind::Locked) => {
+                return Err(job.unconfirmed(format!("reading back failed: {}", error.what)));
+            }
+            Err(error) => {
+                job.note(format!("reading back: {}", error.what));
+                None
+            }
+        };
+        // What was logged since the clearing, such as that the log was cleared, may be there.
+        if let Some(after) = after.filter(|after| after.total == 0 || !holds_any_of(after, &before)) {
+            job.glance().await;
+            let removed = before.total;
+            let new = after.total;
+            let text = match new {
+                0 => format!("{removed} entries were removed; the log reads empty"),
+                _ => format!("{removed} entries were removed; {new} logged since then, read back"),
+            };
+            let observed = if new == 0 { "empty".to_owned() } else { format!("{new} new entries") };
+            let mut outcome = job.outcome("empty", observed, true, text);
+            outcome.details = Some(json!({ "removed": removed, "new": new }));
+            return Ok(outcome);
+        }
+        if job.now().saturating_sub(begun) >= job.options.verify_timeout {
+            let what = match &lost {
+                Some(lost) => format!("the command to clear the log was not answered ({lost}), and entries are left"),
+                None => "the BMC accepted to clear the log, and entries from before are still there".to_owned(),
+            };
+            return Err(job.unconfirmed(what));
+        }
+        job.pause(PACE).await?;
+    }
+}
+
+fn holds_any_of(after: &Sel, before: &Sel) -> bool {
+    after.entries.iter().any(|entry| before.entries.contains(entry))
+}
+
+async fn read(job: &mut Job) -> Result<Sel, BmcError> {
+    let data = job.part(Part::Sel).await?;
+    serde_json::from_value(data).map_err(|error| job.error(Kind::Protocol, format!("the event log: {error}")))
+}
