@@ -8,6 +8,7 @@ mod daemon;
 mod errors;
 mod peers;
 mod racadm;
+mod readings;
 mod redfish;
 mod rig;
 mod sessions;

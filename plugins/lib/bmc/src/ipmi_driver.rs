@@ -69,7 +69,8 @@ async fn open(target: &Target) -> Result<Opened, BmcError> {
         other => other,
     };
     let session = session.map_err(|error| translate(&bmc, error))?;
-    let ipmi = Ipmi { bmc, target: target.clone(), suite, session: Some(session), records: Records::default() };
+    let ipmi =
+        Ipmi { bmc, target: target.clone(), suite, session: Some(session), records: Records::default() };
     Ok(Opened { session: Box::new(ipmi), refused_first })
 }
 
@@ -161,13 +162,17 @@ impl Ipmi {
     async fn read(&mut self, part: Part) -> Result<Reply, ipmi::Error> {
         let until = self.until();
         let Self { session, records, .. } = self;
-        let Some(session) = session else { return Err(ipmi::Error::BadTarget { what: "no session".to_owned() }) };
+        let Some(session) = session else {
+            return Err(ipmi::Error::BadTarget { what: "no session".to_owned() });
+        };
         match part {
             Part::Sensors => data(ipmi_read::sensors(session, records, until).await?),
             Part::Sel => data(ipmi_read::sel(session, records, until).await?),
             Part::Users => data(ipmi_read::users(session).await?),
             Part::Lan => data(ipmi_read::lan(session).await?),
-            other => Err(ipmi::Error::BadTarget { what: format!("driver ipmi cannot read {}", other.words()) }),
+            other => {
+                Err(ipmi::Error::BadTarget { what: format!("driver ipmi cannot read {}", other.words()) })
+            }
         }
     }
 
@@ -253,10 +258,16 @@ fn many(command: &Command) -> Option<&'static str> {
         Command::Read(Part::Sensors) => {
             "IPMI netfn 0x0a cmd 0x20, 0x22 and 0x23 (sensor data records), then netfn 0x04 cmd 0x2d and 0x27 for each sensor"
         }
-        Command::Read(Part::Sel) => "IPMI netfn 0x0a cmd 0x40, and 0x43 for each entry; sensor data records for names",
+        Command::Read(Part::Sel) => {
+            "IPMI netfn 0x0a cmd 0x40, and 0x43 for each entry; sensor data records for names"
+        }
         Command::Read(Part::Users) => "IPMI netfn 0x06 cmd 0x42 (channels), then 0x44 and 0x46 for each user",
-        Command::Read(Part::Lan) => "IPMI netfn 0x06 cmd 0x42 (channels), then netfn 0x0c cmd 0x02 for each parameter",
-        Command::SelClear => "IPMI netfn 0x0a cmd 0x42 (reserve), then 0x47 (clear) once, then 0x47 until it is over",
+        Command::Read(Part::Lan) => {
+            "IPMI netfn 0x06 cmd 0x42 (channels), then netfn 0x0c cmd 0x02 for each parameter"
+        }
+        Command::SelClear => {
+            "IPMI netfn 0x0a cmd 0x42 (reserve), then 0x47 (clear) once, then 0x47 until it is over"
+        }
         _ => return None,
     })
 }

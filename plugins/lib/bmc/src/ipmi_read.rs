@@ -159,7 +159,11 @@ fn by_thresholds(
     let Some(factors) = factors else {
         let sensor = Sensor { status, ..out };
         // A compact record has no factors; its sensor has comparisons only.
-        return if sensor.status == Status::Unknown { sensor.unreadable("its record tells no unit") } else { sensor };
+        return if sensor.status == Status::Unknown {
+            sensor.unreadable("its record tells no unit")
+        } else {
+            sensor
+        };
     };
     let value = |raw: u8| factors.value(raw).map(round);
     let limit = |n: usize| limits.raw.get(n).copied().flatten().and_then(value);

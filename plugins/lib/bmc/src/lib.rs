@@ -23,6 +23,7 @@ mod power;
 mod racadm;
 pub mod reading;
 mod redfish_driver;
+mod redfish_read;
 mod target;
 mod verb;
 

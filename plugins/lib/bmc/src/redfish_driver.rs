@@ -1,5 +1,6 @@
 //! The Redfish driver: HTTPS through drp-redfish.
 
+use crate::redfish_read;
 use crate::{
     BmcError, BmcInfo, BootDevice, BootState, BoxFuture, Chassis, Command, Driver, Identify, Kind, Opened,
     Part, Power, PowerControl, Reply, Session, Target,
@@ -7,6 +8,9 @@ use crate::{
 use drp_redfish as redfish;
 use drp_redfish::{Client, Override, PowerState, Source, System, Wish};
 use serde_json::Value;
+
+/// So many entries of a log are read, of which the newest ones are told: services give them in either order.
+const LOG_ENTRIES: usize = 4 * crate::reading::Sel::MOST;
 
 /// Redfish.
 #[derive(Debug, Clone, Copy, Default)]
@@ -91,7 +95,10 @@ fn request(command: &Command) -> Option<String> {
         }
         Command::Info => "GET the system's manager".to_owned(),
         Command::Read(part) => match part {
-            Part::Sensors | Part::Sel | Part::Users | Part::Lan => return None,
+            Part::Sensors => "GET the machine's chassis, and their Sensors or Thermal and Power".to_owned(),
+            Part::Sel => "GET the log services, and the entries of the event log".to_owned(),
+            Part::Users => "GET the accounts of the AccountService".to_owned(),
+            Part::Lan => "GET the EthernetInterfaces of the system's manager".to_owned(),
             Part::Media => "GET the slot for optical virtual media".to_owned(),
             part => format!("GET the system's {}", part.words()),
         },
@@ -101,7 +108,7 @@ fn request(command: &Command) -> Option<String> {
         }
         Command::MediaEject => "POST VirtualMedia.EjectMedia".to_owned(),
         Command::BmcReset => "POST Manager.Reset".to_owned(),
-        Command::SelClear => return None,
+        Command::SelClear => "POST LogService.ClearLog of the event log".to_owned(),
     })
 }
 
@@ -193,7 +200,10 @@ impl Redfish {
                 self.client.eject(&slot).await?;
             }
             Command::BmcReset => self.client.reset_manager(&system).await?,
-            other @ Command::SelClear => return Err(cannot(&self.bmc, &other)),
+            Command::SelClear => {
+                let log = self.client.event_log(&system).await?;
+                self.client.clear_log(&log).await?;
+            }
         }
         Ok(Reply::Done)
     }
@@ -233,8 +243,22 @@ impl Redfish {
             Part::NetworkInterfaces => redfish::Part::NetworkInterfaces,
             Part::EthernetInterfaces => redfish::Part::EthernetInterfaces,
             Part::SecureBoot => redfish::Part::SecureBoot,
-            Part::Sensors | Part::Sel | Part::Users | Part::Lan => {
-                return Err(cannot(&self.bmc, &Command::Read(part)));
+            Part::Sensors => {
+                let sources = self.client.sensors(system).await?;
+                return Ok(serde_json::to_value(redfish_read::sensors(&sources)).unwrap_or_default());
+            }
+            Part::Sel => {
+                let log = self.client.event_log(system).await?;
+                let entries = self.client.log_entries(&log, LOG_ENTRIES).await?;
+                return Ok(serde_json::to_value(redfish_read::sel(&entries)).unwrap_or_default());
+            }
+            Part::Users => {
+                let accounts = self.client.accounts().await?;
+                return Ok(serde_json::to_value(redfish_read::users(&accounts)).unwrap_or_default());
+            }
+            Part::Lan => {
+                let interfaces = self.client.manager_interfaces(system).await?;
+                return Ok(serde_json::to_value(redfish_read::lan(&interfaces)).unwrap_or_default());
             }
         };
         self.client.part(system, linked).await

@@ -2,6 +2,7 @@
 
 mod boot;
 mod client;
+mod collection;
 mod error;
 mod inventory;
 mod media;
@@ -13,9 +14,11 @@ mod target;
 mod task;
 mod tls;
 mod transport;
+mod upkeep;
 
 pub use boot::{Override, Source};
 pub use client::{Client, Resource, shown_certificate};
+pub use collection::Members;
 pub use error::{Error, Fault};
 pub use inventory::Part;
 pub use media::{Slot, SlotState};
@@ -24,3 +27,4 @@ pub use quirk::{MediaBoot, Vendor};
 pub use reset::{ResetType, Wish};
 pub use system::{PowerState, System};
 pub use target::{DEFAULT_PORT, Fingerprint, Target, Trust};
+pub use upkeep::SensorSource;

@@ -34,9 +34,11 @@ pub(super) async fn clear(job: &mut Job) -> Result<Outcome, BmcError> {
             job.glance().await;
             let removed = before.total;
             let new = after.total;
+            let were =
+                if removed == 1 { "1 entry was".to_owned() } else { format!("{removed} entries were") };
             let text = match new {
-                0 => format!("{removed} entries were removed; the log reads empty"),
-                _ => format!("{removed} entries were removed; {new} logged since then, read back"),
+                0 => format!("{were} removed; the log reads empty"),
+                _ => format!("{were} removed; {new} logged since then, read back"),
             };
             let observed = if new == 0 { "empty".to_owned() } else { format!("{new} new entries") };
             let mut outcome = job.outcome("empty", observed, true, text);
@@ -45,8 +47,12 @@ pub(super) async fn clear(job: &mut Job) -> Result<Outcome, BmcError> {
         }
         if job.now().saturating_sub(begun) >= job.options.verify_timeout {
             let what = match &lost {
-                Some(lost) => format!("the command to clear the log was not answered ({lost}), and entries are left"),
-                None => "the BMC accepted to clear the log, and entries from before are still there".to_owned(),
+                Some(lost) => {
+                    format!("the command to clear the log was not answered ({lost}), and entries are left")
+                }
+                None => {
+                    "the BMC accepted to clear the log, and entries from before are still there".to_owned()
+                }
             };
             return Err(job.unconfirmed(what));
         }

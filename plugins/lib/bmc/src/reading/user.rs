@@ -44,7 +44,11 @@ impl Users {
     /// One sentence.
     pub(crate) fn text(&self) -> String {
         let count = self.users.len();
-        let enabled = self.users.iter().filter(|user| user.enabled == Some(true)).count();
-        format!("{count} user{}, {enabled} enabled", if count == 1 { "" } else { "s" })
+        let of = |enabled| self.users.iter().filter(|user| user.enabled == Some(enabled)).count();
+        let text = format!("{count} user{}", if count == 1 { "" } else { "s" });
+        match (of(true), of(false)) {
+            (0, 0) => text,
+            (on, _) => format!("{text}, {on} enabled"),
+        }
     }
 }

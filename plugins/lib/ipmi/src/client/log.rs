@@ -39,8 +39,24 @@ impl Session {
         if info.entries == 0 || most == 0 {
             return Ok(out);
         }
-        let mut entries = VecDeque::new();
-        let (mut id, mut seen) = (self.sel_start(info, most).await?, HashSet::new());
+        let start = self.sel_start(info, most).await?;
+        self.sel_walk(&mut out, start, most, until).await?;
+        // Ids with gaps: too few of them are behind that entry.
+        if start != sel::FIRST && out.entries.len() < most && out.missing.is_none() {
+            self.sel_walk(&mut out, sel::FIRST, most, until).await?;
+        }
+        Ok(out)
+    }
+
+    /// Reads from an entry to the last one, and keeps the last `most`.
+    async fn sel_walk(
+        &mut self,
+        out: &mut Sel,
+        start: u16,
+        most: usize,
+        until: Instant,
+    ) -> Result<(), Error> {
+        let (mut entries, mut id, mut seen) = (VecDeque::new(), start, HashSet::new());
         loop {
             if !seen.insert(id) {
                 out.missing = Some(format!("the list of entries does not end: entry {id} comes twice"));
@@ -67,7 +83,7 @@ impl Session {
             id = next;
         }
         out.entries = entries.into();
-        Ok(out)
+        Ok(())
     }
 
     /// Where to begin for the newest `most` entries. Most BMCs number them one by one, and then it is `most` before the
@@ -84,7 +100,9 @@ impl Session {
         let back = u16::try_from(most - 1).unwrap_or(u16::MAX);
         let Some(start) = last.checked_sub(back).filter(|start| *start > 0) else { return Ok(sel::FIRST) };
         match self.ask(&sel::get_command(start)).await {
-            Ok(data) if SelEntry::decode(&data).is_ok_and(|(_, entry)| entry.id == start) => return Ok(start),
+            Ok(data) if SelEntry::decode(&data).is_ok_and(|(_, entry)| entry.id == start) => {
+                return Ok(start);
+            }
             Err(error) if error.ends_session() => return Err(error),
             _ => {}
         }

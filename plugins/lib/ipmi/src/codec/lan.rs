@@ -156,7 +156,9 @@ impl Parameter {
             }),
             Data::MacAddress(mac) => Value::Mac(mac.0),
             Data::Ipv6Ipv4AddressingEnables(enables) => Value::Ipv6Enabled(u8::from(enables) != 0),
-            Data::Ipv6Status(status) => Value::Ipv6Slots(status.static_address_max, status.dynamic_address_max),
+            Data::Ipv6Status(status) => {
+                Value::Ipv6Slots(status.static_address_max, status.dynamic_address_max)
+            }
             Data::Ipv6StaticAddresses(a) => ipv6(a.address.0, a.prefix_length, a.enabled, Source::Static),
             Data::Ipv6DynamicAddress(a) => {
                 let source = match a.source_type {

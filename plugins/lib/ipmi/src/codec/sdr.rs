@@ -222,6 +222,8 @@ impl Sensor {
             readable: kind != 0x03,
             name: name(record.get(name_at..).unwrap_or_default()),
         };
+        // In a shared record a blank at the end stands before the number.
+        let own = sensor.name.trim_end().len();
         if sensor.readable {
             (sensor.units, sensor.base_unit) = (at(20)?, at(21)?);
         }
@@ -234,6 +236,7 @@ impl Sensor {
             let told = matches!(at(11)? >> 2 & 0x03, 1 | 2) && sensor.reading == 0x01;
             let mask = if told { at(18)? } else { 0 };
             sensor.thresholds = Thresholds::masked(mask, [lnc, lc, lnr, unc, uc, unr]);
+            sensor.name.truncate(own);
             return Ok(vec![sensor]);
         }
         let (sharing, offset) = match kind {
@@ -242,6 +245,7 @@ impl Sensor {
         };
         let count = (sharing & 0x0f).clamp(1, SHARED);
         if count == 1 {
+            sensor.name.truncate(own);
             return Ok(vec![sensor]);
         }
         let letters = sharing >> 4 & 0x03 == 1;
@@ -265,7 +269,7 @@ impl Sensor {
     }
 }
 
-/// A text behind its type/length byte (§43.15), without control characters and blanks around it.
+/// A text behind its type/length byte (§43.15), without control characters and blanks before it.
 fn name(field: &[u8]) -> String {
     let [type_length, rest @ ..] = field else { return String::new() };
     let bytes = rest.get(..usize::from(type_length & 0x1f)).unwrap_or(rest);
@@ -275,7 +279,7 @@ fn name(field: &[u8]) -> String {
         2 => six_bit(bytes),
         _ => bytes.iter().map(|b| char::from(*b)).collect(),
     };
-    text.chars().filter(|c| !c.is_control()).collect::<String>().trim().to_owned()
+    text.chars().filter(|c| !c.is_control()).collect::<String>().trim_start().to_owned()
 }
 
 fn bcd_plus(digit: u8) -> char {

@@ -142,7 +142,13 @@ impl SelEntry {
         let rest = |from: usize| record.get(from..).unwrap_or_default().to_vec();
         let (time, event) = match Entry::parse(record) {
             Ok(Entry::System {
-                generator_id, sensor_type, sensor_number, event_direction, event_type, event_data, ..
+                generator_id,
+                sensor_type,
+                sensor_number,
+                event_direction,
+                event_type,
+                event_data,
+                ..
             }) => {
                 let owner = match generator_id {
                     EventGenerator::RqSAAndLun { i2c_addr, .. } => i2c_addr << 1,
