@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
 
 mod at_most_once;
+mod bounds;
 mod bulk;
 mod canary;
 mod daemon;
@@ -9,6 +10,8 @@ mod errors;
 mod peers;
 mod racadm;
 mod readings;
+mod readings_peers;
+mod readings_redfish;
 mod redfish;
 mod rig;
 mod sessions;

@@ -81,11 +81,11 @@ async fn every_verb_does_what_it_says_and_reads_it_back() {
         (&json!("6.10.30.00"), &json!("Dell"))
     );
     assert_eq!(run("getInfo").await["details"]["System Information"]["System Model"], "PowerEdge R650");
-    assert_eq!(run("sensors").await["details"][0]["reading"], "21C");
-    assert_eq!(run("sel").await["details"][0]["event"], "Log cleared.");
-    run("selclear").await;
-    assert_eq!(run("sel").await["details"], json!([]));
-    assert_eq!(run("lan").await["details"]["IP Address"], "192.0.2.7");
+    assert_eq!(run("sensors").await["details"]["sensors"][0]["value"], 21.0);
+    assert_eq!(run("sel").await["details"]["entries"][0]["event"], "Log cleared.");
+    assert_eq!(run("selclear").await["observed"], "empty");
+    assert_eq!(run("sel").await["details"]["entries"], json!([]));
+    assert_eq!(run("lan").await["details"]["interfaces"][0]["ipv4"]["address"], "192.0.2.7");
     run("bmcreset").await;
     assert_eq!(idrac.count("racreset"), 1);
 

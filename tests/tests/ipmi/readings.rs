@@ -272,9 +272,8 @@ async fn the_bmc_is_restarted_once_as_administrator_and_nothing_else_is() {
         (&json!(false), &json!("restart the BMC")),
         "{answer}"
     );
-    assert_eq!((bmc.shelf(|shelf| shelf.restarts), bmc.counts().most_sessions), (1, 1));
-    // The next reading logs in anew.
-    bmc.forget_sessions();
+    assert_eq!((bmc.counts().bmc_resets, bmc.counts().most_sessions), (1, 1));
+    // It forgot its sessions, so the next reading logs in anew.
     assert_eq!(rig.good(bmc.address(), "powerstatus").await["state"], "off");
     // A user who may not is told so, and the password is not taken for a wrong one.
     bmc.configure(|config| config.users[0].privilege = Privilege::Operator);
@@ -282,13 +281,13 @@ async fn the_bmc_is_restarted_once_as_administrator_and_nothing_else_is() {
     assert_eq!((refused.code, refused.r#type.as_str()), (502, "REFUSED"), "{refused}");
     assert!(refused.to_string().contains("insufficient privilege"), "{refused}");
     assert_eq!(rig.good(bmc.address(), "powerstatus").await["state"], "off");
-    assert_eq!((bmc.shelf(|shelf| shelf.restarts), bmc.counts().most_sessions), (1, 1));
+    assert_eq!((bmc.counts().bmc_resets, bmc.counts().most_sessions), (1, 1));
     // The first one is the refusal that asks for an administrator.
     bmc.set_faults([Rule::new(On::Command(0x06, 0x02), Effect::LoseReply).skip(1)]);
     bmc.configure(|config| config.users[0].privilege = Privilege::Administrator);
     let error = rig.on(bmc.address(), "bmcreset", json!({"ipmi/timeout": 1})).await.unwrap_err();
     assert_eq!((error.code, error.r#type.as_str()), (504, "UNCONFIRMED"), "{error}");
-    assert_eq!(bmc.shelf(|shelf| shelf.restarts), 2);
+    assert_eq!(bmc.counts().bmc_resets, 2);
     rig.stop().await;
 }
 

@@ -293,6 +293,9 @@ impl Engine {
                     Some(encode_sealed(keys, slot.exchange.console_id, slot.sequence, &response, iv));
             }
         }
+        if (request.netfn, request.cmd) == (NETFN_APP, app::COLD_RESET) && code.is_ok() {
+            self.restart_bmc(now);
+        }
         if closed {
             let other = request.data.first_chunk::<4>().map_or(id, |b| u32::from_le_bytes(*b));
             self.sessions.remove(other);

@@ -4,6 +4,7 @@
 use crate::BmcConfig;
 use crate::shelf_records as records;
 use drp_ipmi::CompletionCode;
+use drp_ipmi::codec::app::COLD_RESET;
 use drp_ipmi::codec::command::{NETFN_APP, NETFN_SENSOR, NETFN_STORAGE, NETFN_TRANSPORT};
 use drp_ipmi::codec::message::Request;
 use std::collections::BTreeMap;
@@ -35,8 +36,6 @@ pub struct Shelf {
     pub marks_clearing: bool,
     /// How often the log was cleared.
     pub clears: u32,
-    /// How often the BMC was told to restart.
-    pub restarts: u32,
     /// LAN parameters of channel 1 by number and set selector, without their revision byte.
     pub lan: BTreeMap<(u8, u8), Vec<u8>>,
     reserved: (u16, u16),
@@ -74,7 +73,6 @@ impl Shelf {
             erasing: 0,
             marks_clearing: true,
             clears: 0,
-            restarts: 0,
             lan,
             reserved: (0, 0),
             left: 0,
@@ -100,10 +98,8 @@ impl Shelf {
             (NETFN_SENSOR, 0x2d, [number, ..]) => found(self.readings.get(number).cloned()),
             (NETFN_SENSOR, 0x27, [number, ..]) => found(self.thresholds.get(number).map(|t| t.to_vec())),
             (NETFN_TRANSPORT, 0x02, [channel, parameter, set, _, ..]) => self.lan(*channel, *parameter, *set),
-            (NETFN_APP, 0x02, _) => {
-                self.restarts += 1;
-                Ok(Vec::new())
-            }
+            // It is answered, and then the engine starts again.
+            (NETFN_APP, COLD_RESET, _) => Ok(Vec::new()),
             (NETFN_APP, 0x42, [channel, ..]) => channel_info(*channel),
             (NETFN_APP, 0x44, [channel, user, ..]) => user_access(*channel, *user, config),
             (NETFN_APP, 0x46, [user, ..]) => user_name(*user, config),

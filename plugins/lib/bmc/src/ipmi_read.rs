@@ -83,6 +83,7 @@ async fn read(session: &mut Session, sensor: &sdr::Sensor) -> Result<Sensor, Err
         Ok(raw) => raw,
         Err(error) if fatal(&error) => return Err(error),
         Err(Error::Completion { code, .. }) => return Ok(out.unreadable(format!("the BMC says: {code}"))),
+        Err(Error::Busy { .. }) => return Ok(out.unreadable("the BMC is busy")),
         Err(_) => return Ok(out.unreadable("the BMC gave half an answer")),
     };
     if !raw.scanned {

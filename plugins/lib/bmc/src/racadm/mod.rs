@@ -1,5 +1,6 @@
 //! The racadm driver: Dell's command-line tool for iDRACs, as a process of its own for every command.
 
+mod normal;
 mod text;
 mod tool;
 
@@ -202,8 +203,9 @@ impl Racadm {
             Command::Info => return self.info(&lines).ok_or_else(|| self.odd(&command, &lines)),
             Command::Read(part) => {
                 return Ok(Reply::Data(match part {
-                    Part::Sensors => text::sensors(&lines),
-                    Part::Sel => text::event_log(&lines),
+                    Part::Sensors => json!(normal::sensors(&text::sensors(&lines))),
+                    Part::Sel => json!(normal::sel(&text::event_log(&lines))),
+                    Part::Lan => json!(normal::lan(&text::pairs(&lines))),
                     Part::System => json!(text::sections(&lines)),
                     _ => json!(text::pairs(&lines)),
                 }));
