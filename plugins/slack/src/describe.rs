@@ -161,8 +161,10 @@ fn changes(root: &Value) -> Vec<(String, String)> {
 
 /// `2026-11-21T11:40:02.123Z` is `11:40:02 UTC`.
 fn clock(time: &str) -> String {
-    match time.get(11..19) {
-        Some(clock) if time.ends_with('Z') => format!("{} {clock} UTC", mrkdwn::line(&time[..10], 10)),
+    match (time.get(..10), time.get(11..19)) {
+        (Some(day), Some(clock)) if time.ends_with('Z') => {
+            format!("{} {} UTC", mrkdwn::line(day, 10), mrkdwn::line(clock, 8))
+        }
         _ => mrkdwn::line(time, 40),
     }
 }
@@ -206,6 +208,31 @@ mod tests {
         let action = json!({"Command": "poweron", "Model": {"Name": "m7"}, "Params": {"site/pin": "canary"}});
         let action = told(&Event::now("machines", "poweron", "u", action), json!({}));
         assert_eq!(action.summary, ":arrow_forward: Machine *m7*: poweron");
+    }
+
+    #[test]
+    fn odd_events_are_told_too() {
+        let deep = (0..200).fold(json!(1), |inner, _| json!({"Name": [inner]}));
+        for (time, object) in [
+            ("", Value::Null),
+            ("ääääääääääääääääZ", json!("text")),
+            ("2026-11-21T11:40:02Z", json!([1, {"Name": 7}])),
+            ("<>", json!({"Name": "\u{0}\u{202e}<", "State": "failed", "PluginErrors": "x", "Command": {}})),
+            ("x", deep),
+        ] {
+            for (kind, action) in
+                [("jobs", "save"), ("plugins", "save"), ("log", "error"), ("", ""), ("ies", "delete")]
+            {
+                let event = Event {
+                    time: time.to_owned(),
+                    original: json!({"Name": []}),
+                    ..Event::now(kind, action, "<!channel>", object.clone())
+                };
+                let made = told(&event, json!({}));
+                let text = format!("{made:?}");
+                assert!(!made.summary.is_empty() && text.len() < 10_000 && !text.contains("<!"), "{text}");
+            }
+        }
     }
 
     #[test]

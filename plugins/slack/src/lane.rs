@@ -28,7 +28,9 @@ pub(crate) struct Lane {
 
 #[derive(Debug, Default)]
 struct State {
-    pending: VecDeque<Note>,
+    pending: VecDeque<Arc<Note>>,
+    /// Events that were taken and are on their way.
+    flying: usize,
     lost: Lost,
     /// Messages posted, and those of them that were digests.
     sent: u64,
@@ -46,7 +48,7 @@ struct State {
 
 /// Events on their way.
 pub(crate) struct Batch {
-    pub(crate) notes: Vec<Note>,
+    pub(crate) notes: Vec<Arc<Note>>,
     pub(crate) lost: Lost,
     pub(crate) again: bool,
     pub(crate) bare: bool,
@@ -66,9 +68,15 @@ impl Lane {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds an event.
-    pub(crate) fn push(&self, note: Note) {
-        self.state().pending.push_back(note);
+    /// Adds an event, unless so many wait already.
+    pub(crate) fn push(&self, note: Arc<Note>, most: usize) {
+        let mut state = self.state();
+        if state.pending.len() + state.flying >= most {
+            drop(state);
+            return self.drop_events("the queue was full", 1);
+        }
+        state.pending.push_back(note);
+        drop(state);
         self.wake.notify_one();
     }
 
@@ -109,6 +117,7 @@ impl Lane {
         let mut state = self.state();
         let count = if state.pending.len() > digest_after { state.pending.len() } else { 1 };
         let count = count.min(state.pending.len());
+        state.flying = count;
         Batch {
             notes: state.pending.drain(..count).collect(),
             lost: std::mem::take(&mut state.lost),
@@ -120,6 +129,7 @@ impl Lane {
     /// A message was posted.
     pub(crate) fn posted(&self, batch: &Batch) {
         let mut state = self.state();
+        state.flying = 0;
         state.sent += 1;
         state.digests += u64::from(batch.notes.len() > 1);
         let mended = state.trouble.take();
@@ -138,11 +148,12 @@ impl Lane {
         }
     }
 
-    /// A message was not posted: its events wait again, unless they cannot be posted at all. Gives how many were dropped.
-    pub(crate) fn failed(&self, batch: Batch, failure: Failure) -> usize {
+    /// A message was not posted: its events wait again, unless they cannot be posted at all.
+    pub(crate) fn failed(&self, batch: Batch, failure: Failure) {
         let Batch { mut notes, lost, bare, .. } = batch;
         let mut dropped: Vec<(&'static str, usize)> = Vec::new();
         let mut state = self.state();
+        state.flying = 0;
         let refused = matches!(&failure, Failure::Refused(error, _) if kind(error) == Kind::Message);
         if refused && bare {
             dropped.push(("Slack refused the message", notes.len()));
@@ -173,16 +184,15 @@ impl Lane {
         if news {
             tracing::warn!("{}: {failure}. What to do: {}", self.name(), failure.advice());
         }
-        let count = dropped.iter().map(|(_, count)| count).sum();
         for (why, count) in dropped {
             self.drop_events(why, count as u64);
         }
-        count
     }
 
-    /// How many events wait.
-    pub(crate) fn pending(&self) -> usize {
-        self.state().pending.len()
+    /// How many events wait, those on their way too.
+    pub(crate) fn waiting(&self) -> usize {
+        let state = self.state();
+        state.pending.len() + state.flying
     }
 
     /// Events dropped since the start.
@@ -195,7 +205,7 @@ impl Lane {
         let state = self.state();
         json!({
             "channel": self.channel,
-            "pending": state.pending.len(),
+            "pending": state.pending.len() + state.flying,
             "sent": state.sent,
             "digests": state.digests,
             "dropped": state.dropped,
@@ -233,7 +243,7 @@ mod tests {
     fn lane(notes: usize) -> Lane {
         let lane = Lane::new(Some("#a".to_owned()), Default::default());
         for _ in 0..notes {
-            lane.push(note(0).unwrap());
+            lane.push(note(0).unwrap().into(), 100);
         }
         lane
     }
@@ -253,8 +263,8 @@ mod tests {
         lane.gap();
         let batch = lane.take(3);
         assert_eq!((batch.lost.total(), batch.lost.gaps), (7, 1));
-        lane.push(note(0).unwrap());
-        assert_eq!(lane.failed(batch, Failure::Unclear("h".to_owned(), "w".to_owned())), 0);
+        lane.push(note(0).unwrap().into(), 100);
+        lane.failed(batch, Failure::Unclear("h".to_owned(), "w".to_owned()));
         let again = lane.take(3);
         assert_eq!((again.notes.len(), again.lost.total(), again.again), (6, 7, true));
         lane.posted(&again);
@@ -267,10 +277,35 @@ mod tests {
         let lane = lane(1);
         let refused = || Failure::Refused("invalid_blocks".to_owned(), String::new());
         let first = lane.take(3);
-        assert!(!first.bare && lane.failed(first, refused()) == 0);
+        assert!(!first.bare);
+        lane.failed(first, refused());
+        assert_eq!(lane.waiting(), 1);
         let second = lane.take(3);
-        assert!(second.bare && lane.failed(second, refused()) == 1);
-        assert_eq!((lane.pending(), lane.take(3).bare), (0, false));
+        assert!(second.bare);
+        lane.failed(second, refused());
+        assert_eq!((lane.waiting(), lane.dropped(), lane.take(3).bare), (0, 1, false));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_dropped_and_what_is_on_its_way_counts() {
+        let lane = lane(5);
+        let batch = lane.take(3);
+        lane.push(note(0).unwrap().into(), 5);
+        assert_eq!((batch.notes.len(), lane.waiting(), lane.dropped()), (5, 5, 1));
+        lane.posted(&batch);
+        lane.push(note(0).unwrap().into(), 5);
+        assert_eq!((lane.waiting(), lane.dropped()), (1, 1));
+    }
+
+    #[test]
+    fn what_waited_for_too_long_is_dropped() {
+        // A clock that began less than an hour ago has no such moment.
+        let Some(old) = note(4000) else { return };
+        let lane = lane(0);
+        lane.push(old.into(), 5);
+        let batch = lane.take(3);
+        lane.failed(batch, Failure::Unreachable("h".to_owned(), "w".to_owned()));
+        assert_eq!((lane.waiting(), lane.dropped()), (0, 1));
     }
 
     #[test]

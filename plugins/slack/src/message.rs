@@ -5,6 +5,7 @@ use crate::describe::Note;
 use crate::mrkdwn;
 use drp_plugin_sdk::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Longest `text`.
 pub(crate) const TEXT: usize = 40_000;
@@ -47,7 +48,7 @@ impl Lost {
 }
 
 /// The message about some events: about one in full, or a digest.
-pub(crate) fn about(notes: &[Note], lost: &Lost, again: bool) -> Value {
+pub(crate) fn about(notes: &[Arc<Note>], lost: &Lost, again: bool) -> Value {
     let mut remarks = lost.words();
     if again {
         remarks.push("sent again, since the answer of Slack was lost: you may see it twice".to_owned());
@@ -70,8 +71,8 @@ fn single(note: &Note, remarks: &[String]) -> Value {
     whole(&note.summary, blocks)
 }
 
-fn digest(notes: &[Note], remarks: &[String]) -> Value {
-    let mut kinds: BTreeMap<&str, Vec<&Note>> = BTreeMap::new();
+fn digest(notes: &[Arc<Note>], remarks: &[String]) -> Value {
+    let mut kinds: BTreeMap<&str, Vec<&Arc<Note>>> = BTreeMap::new();
     for note in notes {
         kinds.entry(&note.kind).or_default().push(note);
     }
@@ -121,7 +122,7 @@ pub(crate) fn plain(text: &str) -> Value {
 }
 
 /// A message that says only how many events there were: for when Slack does not take the blocks.
-pub(crate) fn bare(notes: &[Note]) -> Value {
+pub(crate) fn bare(notes: &[Arc<Note>]) -> Value {
     let text = match notes {
         [note] => note.summary.clone(),
         notes => format!("{} events", notes.len()),
@@ -170,11 +171,12 @@ mod tests {
     use super::{Lost, about, plain};
     use crate::describe::Note;
     use drp_plugin_sdk::Value;
+    use std::sync::Arc;
     use std::time::Instant;
 
-    fn note(kind: &str, subject: &str, size: usize) -> Note {
+    fn note(kind: &str, subject: &str, size: usize) -> Arc<Note> {
         let fields = (0..10).map(|i| (format!("F{i}"), "v".repeat(size))).collect();
-        Note {
+        Arc::new(Note {
             kind: kind.to_owned(),
             subject: subject.to_owned(),
             summary: format!("{kind} {subject} {}", "s".repeat(size)),
@@ -182,7 +184,7 @@ mod tests {
             time: "t".to_owned(),
             principal: "user:x".to_owned(),
             since: Instant::now(),
-        }
+        })
     }
 
     /// Slack's limits.
@@ -209,7 +211,7 @@ mod tests {
         let lost = Lost { dropped: [("a", 3), ("b", 4)].into(), gaps: 2 };
         for size in [0, 10, 5000, 100_000] {
             fits(&about(&[note("machines.create", "m", size)], &lost, true));
-            let many: Vec<Note> =
+            let many: Vec<Arc<Note>> =
                 (0..300).map(|i| note(&format!("k{i}.x"), &format!("n{i}"), size)).collect();
             fits(&about(&many, &lost, false));
             let words = plain(&"ä".repeat(size));
@@ -219,7 +221,8 @@ mod tests {
 
     #[test]
     fn a_digest_counts_and_names() {
-        let mut notes: Vec<Note> = (0..498).map(|i| note("machines.create", &format!("m{i}"), 0)).collect();
+        let mut notes: Vec<Arc<Note>> =
+            (0..498).map(|i| note("machines.create", &format!("m{i}"), 0)).collect();
         notes.extend([note("jobs.save", "m7", 0), note("machines.create", "m497", 0)]);
         let lost = Lost { dropped: [("the queue was full", 12)].into(), gaps: 0 };
         let text = about(&notes, &lost, false).to_string();

@@ -94,7 +94,8 @@ impl Publisher for SlackPlugin {
         }
         let secrets = running.secrets(ctx).await;
         let machine = self.machine(ctx, &event).await;
-        running.sender.tell(&describe::note(&event, machine.as_deref(), &running.settings.looks, &secrets));
+        let note = describe::note(&event, machine.as_deref(), &running.settings.looks, &secrets);
+        running.sender.tell(&Arc::new(note));
         Ok(())
     }
 }
@@ -202,7 +203,9 @@ impl Running {
         let secrets = if ctx.without_daemon() { self.known() } else { self.secrets(ctx).await };
         let message = match text {
             Some(text) => own_words(&text, action, on_machine, &secrets)?,
-            None if on_machine => message::about(&[card(action, &secrets)], &Default::default(), false),
+            None if on_machine => {
+                message::about(&[Arc::new(card(action, &secrets))], &Default::default(), false)
+            }
             None => {
                 return Err(problem::error(
                     400,

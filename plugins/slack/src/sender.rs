@@ -12,14 +12,15 @@ use crate::problem::Failure;
 use crate::settings::Settings;
 use drp_plugin_sdk::{CancellationToken, Value, json, tracing};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::MutexGuard;
 use tokio::task::JoinSet;
 
-/// Events that may wait, all channels together. What comes beyond is dropped and counted: what came first is told, since it
-/// is nearer to the cause.
-pub(crate) const QUEUE: usize = 1000;
+/// Events that may wait, all channels together, in equal shares so that a channel that takes nothing starves no other. What comes
+/// beyond is dropped and counted: what came first is told, since it is nearer to the cause.
+const QUEUE: usize = 1000;
+/// The smallest share.
+const SHARE: usize = 100;
 /// How long the end may take: the daemon allows 10 s.
 const GRACE: Duration = Duration::from_secs(6);
 /// Longest pause of Slack's that the end waits for.
@@ -37,7 +38,8 @@ struct Shared {
     api: Api,
     lanes: Vec<Arc<Lane>>,
     turns: Arc<Turns>,
-    waiting: AtomicUsize,
+    /// Events that may wait for one channel.
+    share: usize,
     pace: Duration,
     digest_after: usize,
     closing: CancellationToken,
@@ -55,11 +57,12 @@ impl Sender {
             let turn = turns.of(channel.as_deref());
             Arc::new(Lane::new(channel, turn))
         };
+        let count = channels.len();
         let shared = Arc::new(Shared {
             api,
             lanes: channels.into_iter().map(lane).collect(),
             turns: turns.clone(),
-            waiting: AtomicUsize::new(0),
+            share: (QUEUE / count.max(1)).max(SHARE),
             pace: settings.pace,
             digest_after: settings.digest_after,
             closing: CancellationToken::new(),
@@ -76,15 +79,12 @@ impl Sender {
     }
 
     /// Queues an event for all channels. Never waits.
-    pub(crate) fn tell(&self, note: &Note) {
+    pub(crate) fn tell(&self, note: &Arc<Note>) {
         for lane in &self.shared.lanes {
             if self.shared.closing.is_cancelled() {
                 lane.drop_events("the plugin was stopping", 1);
-            } else if self.shared.waiting.fetch_add(1, Ordering::Relaxed) >= QUEUE {
-                self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
-                lane.drop_events("the queue was full", 1);
             } else {
-                lane.push(note.clone());
+                lane.push(note.clone(), self.shared.share);
             }
         }
     }
@@ -120,7 +120,7 @@ impl Sender {
         let all = async { while tasks.join_next().await.is_some() {} };
         let late = tokio::time::timeout(GRACE, all).await.is_err();
         tasks.abort_all();
-        let left = self.shared.waiting.load(Ordering::Relaxed);
+        let left = self.shared.waiting();
         if left > 0 || late {
             tracing::warn!(events = left, "{left} events were not told before the end");
         }
@@ -131,7 +131,7 @@ impl Sender {
         let lanes = &self.shared.lanes;
         json!({
             "channels": lanes.iter().map(|lane| lane.status()).collect::<Vec<_>>(),
-            "queue": {"waiting": self.shared.waiting.load(Ordering::Relaxed), "limit": QUEUE},
+            "queue": {"waiting": self.shared.waiting(), "limit": self.shared.share * lanes.len()},
             "dropped": lanes.iter().map(|lane| lane.dropped()).sum::<u64>(),
         })
     }
@@ -143,7 +143,7 @@ impl Shared {
         while let Some(mut turn) = self.closing.run_until_cancelled(self.turn(&lane)).await {
             self.one(&lane, &mut turn, self.digest_after).await;
         }
-        if lane.pending() == 0 {
+        if lane.waiting() == 0 {
             return;
         }
         let mut turn = lane.turn.lock().await;
@@ -168,18 +168,17 @@ impl Shared {
         if batch.notes.is_empty() {
             return;
         }
-        let count = batch.notes.len();
         let message = match batch.bare {
             true => message::bare(&batch.notes),
             false => message::about(&batch.notes, &batch.lost, batch.again),
         };
-        let done = match turn.post(&self.api, lane.channel.as_deref(), &message).await {
-            Ok(_) => {
-                lane.posted(&batch);
-                count
-            }
+        match turn.post(&self.api, lane.channel.as_deref(), &message).await {
+            Ok(_) => lane.posted(&batch),
             Err(failure) => lane.failed(batch, failure),
-        };
-        self.waiting.fetch_sub(done, Ordering::Relaxed);
+        }
+    }
+
+    fn waiting(&self) -> usize {
+        self.lanes.iter().map(|lane| lane.waiting()).sum()
     }
 }

@@ -118,3 +118,17 @@ async fn a_full_queue_drops_and_says_so() {
     let last = rig.slack.message("Lamp *last*: on").await;
     assert!(!last.whole().contains("dropped"), "reported once: {last:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_takes_nothing_starves_no_other() {
+    let rig = Rig::start(json!({"slack/channels": ["#ops", "#nowhere"], "slack/events": ["lamp.*.*"]})).await;
+    for round in 1..=2 {
+        burst(&rig, 400).await;
+        rig.slack.until("#ops was told", |m| told(m, "ops") == 400 * round).await;
+    }
+    let status = rig.until("the rest was dropped", |s| s["channels"][1]["dropped"] == 300).await;
+    assert_eq!(
+        (&status["channels"][1]["pending"], &status["channels"][0]["dropped"]),
+        (&json!(500), &json!(0))
+    );
+}
