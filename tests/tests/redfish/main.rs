@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
 
 mod at_most_once;
+mod both;
+mod daemon;
 mod profiles;
 mod program;
 mod rig;

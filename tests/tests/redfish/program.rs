@@ -298,6 +298,29 @@ fn the_sessions_of_the_guide_work_as_they_are_printed() {
 }
 
 #[test]
+fn a_profile_of_ones_own_is_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = blocks("text").into_iter().find(|block| block.contains("name: no-reset")).unwrap();
+    std::fs::write(dir.path().join("own.yaml"), text).unwrap();
+    let args = ["--protocol", "redfish", "--plain", "--profile", "./own.yaml", "--count", "2"];
+    let mut sim = Program::start(dir.path(), &args);
+    let line = sim.json();
+    let url = line["redfish"][1].as_str().unwrap().to_owned();
+    assert!(line["bmcs"][1].as_str().is_some_and(|at| url.ends_with(at)), "{line}");
+    let port: u16 = url.rsplit_once(':').unwrap().1.parse().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let mut target = drp_redfish::Target::new("127.0.0.1", "admin", "password".to_owned().into());
+        (target.port, target.trust) = (port, drp_redfish::Trust::Plain);
+        let mut client = drp_redfish::Client::connect(&target).await.unwrap();
+        let system = client.find_system().await.unwrap();
+        assert_eq!(system.reset_target(), None);
+        assert!(client.optical_slot(&system).await.unwrap().resource.path.ends_with("/CD1"));
+        client.close().await.unwrap();
+    });
+}
+
+#[test]
 fn help_and_mistakes_are_explained() {
     let sim = |args: &[&str]| {
         let output = Command::new(binary("drp")).args(["sim", "bmc"]).args(args).output().unwrap();

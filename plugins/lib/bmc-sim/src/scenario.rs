@@ -95,8 +95,8 @@ impl Scenario {
     pub fn read(text: &str) -> Result<Self, String> {
         let list = text.lines().map(str::trim_start).find(|line| !line.is_empty() && !line.starts_with('#'));
         let list = list.is_some_and(|line| line.starts_with(['[', '-']) && line != "---");
-        // JSON's own reader says more precisely what is wrong with JSON.
-        let json = text.trim_start().starts_with(['{', '[']);
+        // JSON is YAML, too; its own reader says more precisely what is wrong with it.
+        let json = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
         let rules = |rules| Self { settings: Settings::default(), rules };
         match (json, list) {
             (true, true) => serde_json::from_str(text).map(rules).map_err(|e| e.to_string()),
@@ -131,6 +131,8 @@ mod tests {
         )
         .unwrap();
         assert_eq!((yaml.settings.latency_ms, yaml.rules[0].on), (Some(30), On::Redfish(Op::Reset)));
+        let flow = Scenario::read("[{on: any, effect: {kind: stuck}}]").unwrap();
+        assert_eq!(flow.rules, [Rule::new(On::Any, Effect::Stuck)]);
         let list = Scenario::read("- on: any\n  effect: {kind: stuck}\n").unwrap();
         assert_eq!(list.rules, [Rule::new(On::Any, Effect::Stuck)]);
     }
@@ -142,7 +144,8 @@ mod tests {
             (r#"[{"on": "redfish-dance", "effect": {"kind": "stuck"}}]"#, "redfish-reset"),
             ("rules:\n- effect: {kind: explode}\n", "explode"),
             ("settings: {latency: 3}\n", "latency_ms"),
-            ("{", "EOF"),
+            ("{", "line 2"),
+            ("{\"rules\": 7}", "line 1"),
         ] {
             let error = Scenario::read(text).unwrap_err();
             assert!(error.contains(word), "{text}: {error}");
