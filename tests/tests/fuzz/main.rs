@@ -51,3 +51,8 @@ fn redfish_resources() {
 fn ipmi_packets() {
     replay("rmcp", targets::rmcp::packet);
 }
+
+#[test]
+fn ipmi_records() {
+    replay("records", targets::records::answer);
+}

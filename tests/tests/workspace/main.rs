@@ -1,6 +1,8 @@
 //! Rules about the workspace itself: which package may depend on which.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod matrix;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     process::Command,

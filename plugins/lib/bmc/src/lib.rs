@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod boot;
+#[cfg(test)]
+mod bounds_tests;
 mod breaker;
 mod clock;
 mod command;
