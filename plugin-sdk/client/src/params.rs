@@ -2,11 +2,12 @@
 
 use crate::path::join;
 use crate::transport::{API, Client};
-use crate::{ClientError, Patch};
+use crate::{ClientError, Patch, Query};
 use drp_protocol::JsonMap;
 #[cfg(feature = "seal")]
 use drp_protocol::Secret;
 use reqwest::Method;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// How params are read.
@@ -104,6 +105,21 @@ impl Client {
     /// 404 when the object or the param does not exist.
     pub async fn delete_param(&self, prefix: &str, id: &str, name: &str) -> Result<Value, ClientError> {
         self.raw("DELETE", &join(API, &[prefix, id, "params", name])?, None).await
+    }
+
+    /// The objects whose param has this value, at most `most` of them: which machine is it that a peer knows by
+    /// an id of its own?
+    ///
+    /// # Errors
+    /// Every [`ClientError`].
+    pub async fn find_by_param<T: DeserializeOwned>(
+        &self,
+        prefix: &str,
+        name: &str,
+        value: &str,
+        most: u64,
+    ) -> Result<Vec<T>, ClientError> {
+        Ok(self.list(prefix, &Query::new().eq(name, value).limit(most)).await?.items)
     }
 
     /// The key with which values for this object are sealed, base64.

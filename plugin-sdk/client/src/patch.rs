@@ -59,6 +59,19 @@ impl Patch {
         self.push("remove", path, Value::Null)
     }
 
+    /// Sets one param of an object, whether it has one or not, and leaves its other params alone.
+    #[must_use]
+    pub fn set_param(self, name: &str, value: impl Into<Value>) -> Self {
+        self.add(pointer(&["Params", name]), value)
+    }
+
+    /// Fail unless the object's own param has this value: put it before [`set_param`](Self::set_param) so that
+    /// a change made meanwhile by somebody else is not overwritten.
+    #[must_use]
+    pub fn test_param(self, name: &str, value: impl Into<Value>) -> Self {
+        self.test(pointer(&["Params", name]), value)
+    }
+
     /// What turns one object into another: each changed top-level field is tested for its old value first,
     /// so that a change made meanwhile by somebody else is not overwritten.
     #[must_use]
@@ -98,6 +111,18 @@ fn pointer(names: &[&str]) -> String {
 mod tests {
     use super::Patch;
     use serde_json::json;
+
+    #[test]
+    fn params_are_named_as_people_name_them() {
+        let patch = Patch::new().test_param("a/b~c", 1).set_param("a/b~c", 2);
+        assert_eq!(
+            serde_json::to_value(patch).unwrap(),
+            json!([
+                {"op": "test", "path": "/Params/a~1b~0c", "from": "", "value": 1},
+                {"op": "add", "path": "/Params/a~1b~0c", "from": "", "value": 2},
+            ])
+        );
+    }
 
     #[test]
     fn differences_are_guarded_by_tests() {

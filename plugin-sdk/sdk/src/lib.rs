@@ -68,6 +68,7 @@ mod host_link;
 mod kernel;
 mod listen;
 mod log;
+mod operations;
 mod param;
 mod params;
 mod plugin;
@@ -78,6 +79,7 @@ pub use command::Command;
 pub use context::Context;
 pub use definition::{AllEvents, Definition, NoEvents, SelectedEvents};
 pub use error::SdkError;
+pub use operations::{Operation, Operations};
 pub use param::{Param, SecretText};
 pub use params::Params;
 #[cfg(feature = "client")]
