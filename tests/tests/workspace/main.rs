@@ -37,6 +37,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("stress", &["drp-plugin-sdk", "drp-content"]),
     ("ipmi", &["drp-plugin-sdk", "drp-content", "drp-bmc", "drp-ipmi"]),
     ("virtualbox-ipmi", &["drp-plugin-sdk", "drp-content", "drp-vbox"]),
+    ("packet-ipmi", &["drp-plugin-sdk", "drp-content"]),
 ];
 
 /// Crates that do I/O; the protocol crate must stay free of them.

@@ -1,0 +1,5 @@
+//! Bundles `content/`.
+
+fn main() {
+    drp_content::build::bundle();
+}
