@@ -1,10 +1,11 @@
 //! Real BMC simulators and client tools, started and stopped by tests: `ipmi_sim`, pyghmi, a QEMU machine behind
-//! `ipmi_sim`, sushy-tools, `ipmitool`, FreeIPMI; PyNaCl for sealed values. Settings and scripts are in `tests/peers/`; everything runs on loopback with fresh
+//! `ipmi_sim`, sushy-tools, `ipmitool`, FreeIPMI; PyNaCl for sealed values; a stand-in of the Metal API. Settings and scripts are in `tests/peers/`; everything runs on loopback with fresh
 //! state, is known by its pid, and is gone when the value is dropped.
 //!
 //! `let Some(bmc) = IpmiSim::start() else { return };` is how a test begins: it has said SKIPPED when `ipmi_sim` is absent.
 
 mod ipmi_sim;
+pub mod metal;
 mod process;
 mod pyghmi;
 mod python;

@@ -1,0 +1,13 @@
+//! The plugin packet-ipmi in the real daemon, against a stand-in of the Metal API over HTTP and HTTPS.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
+
+mod actions;
+mod canary;
+mod config;
+mod content;
+mod errors;
+mod life;
+mod listing;
+mod lost;
+mod restart;
+mod rig;
