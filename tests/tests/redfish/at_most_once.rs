@@ -23,6 +23,7 @@ fn verbs() -> Vec<(&'static str, bool, Op, Count, Value)> {
         ("identifyoff", true, Op::Light, |c| c.identifies, json!({})),
         ("mountVirtualMedia", true, Op::Insert, |c| c.inserts, url.clone()),
         ("unmountVirtualMedia", true, Op::Eject, |c| c.ejects, url),
+        ("selclear", true, Op::LogClear, |c| c.log_clears, json!({})),
         ("bmcreset", true, Op::BmcReset, |c| c.bmc_resets, json!({})),
     ]
 }

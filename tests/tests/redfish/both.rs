@@ -125,3 +125,33 @@ async fn a_bmc_in_transition_refuses_in_both_and_its_restart_is_one() {
     assert_eq!(rig.raw("powerstatus", quick("redfish")).await.unwrap()["state"], "on");
     rig.stop().await;
 }
+
+#[tokio::test]
+async fn users_log_and_light_are_one_as_well() {
+    let rig = Rig::start().await;
+    let bmc = bmc("[]", true).await;
+    let run = async |verb: &str, mode: &str| {
+        rig.raw(verb, params(&bmc, mode)).await.unwrap_or_else(|e| panic!("{mode} {verb}: {e}"))
+    };
+    bmc.configure(|config| {
+        let (name, password) = ("second".to_owned(), "second-password".to_owned().into());
+        config.users.push(drp_bmc_sim::User { name, password, privilege: drp_ipmi::Privilege::Operator });
+    });
+    for mode in ["ipmi", "redfish"] {
+        let users = run("users", mode).await;
+        assert!(users.to_string().contains("\"second\""), "{mode}: {users}");
+        assert!(
+            !run("sensors", mode).await["details"].is_null() && !run("lan", mode).await["details"].is_null()
+        );
+    }
+    let entries = |outcome: &Value| outcome["details"]["entries"].as_array().map_or(0, Vec::len);
+    assert!(entries(&run("sel", "redfish").await) >= 3);
+    assert_eq!(run("selclear", "ipmi").await["verified"], true);
+    assert_eq!(entries(&run("sel", "redfish").await), 0, "cleared over IPMI, it is empty over Redfish");
+    assert!(rig.raw("identify", params(&bmc, "redfish")).await.is_ok());
+    let light = bmc.identify();
+    assert!(light.is_some());
+    assert_eq!(run("identifyoff", "ipmi").await["verified"], true);
+    assert!(bmc.identify().is_none());
+    rig.stop().await;
+}

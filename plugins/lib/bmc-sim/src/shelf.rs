@@ -171,17 +171,22 @@ impl Shelf {
         }
         match action {
             0xaa => {
-                self.clears += 1;
                 self.left = self.erasing;
-                self.log.clear();
-                if self.marks_clearing {
-                    self.log.push(records::cleared());
-                }
+                self.erase();
             }
             0 => self.left = self.left.saturating_sub(1),
             _ => return Err(CompletionCode::INVALID_DATA_FIELD),
         }
         Ok(vec![u8::from(self.left == 0)])
+    }
+
+    /// Empties the event log, whichever protocol it was asked through.
+    pub(crate) fn erase(&mut self) {
+        self.clears += 1;
+        self.log.clear();
+        if self.marks_clearing {
+            self.log.push(records::cleared());
+        }
     }
 
     fn lan(&self, channel: u8, parameter: u8, set: u8) -> Result<Vec<u8>, CompletionCode> {

@@ -91,6 +91,14 @@ fn show(view: &View<'_>, log: &LogPlace, at: &str, entry: &SelEntry) -> Value {
 }
 
 impl Engine {
+    /// The event log is one: cleared over IPMI, it is empty here, too.
+    pub(crate) fn sync_log(&mut self) {
+        if self.web.sel_clears != self.shelf.clears {
+            self.web.sel_clears = self.shelf.clears;
+            self.web.sel.clear();
+        }
+    }
+
     /// POST LogService.ClearLog.
     pub(crate) fn clear_web_log(
         &mut self,
@@ -103,7 +111,8 @@ impl Engine {
         match places(p, of).find(|log| log.id == id) {
             Some(log) if log.clear => {
                 self.counts.log_clears += 1;
-                self.web.sel.clear();
+                self.shelf.erase();
+                self.sync_log();
                 service::acted(self, p, CLEAR, now)
             }
             Some(_) => refuse(p, "ActionNotSupported", &[CLEAR]),

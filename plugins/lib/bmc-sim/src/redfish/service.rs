@@ -26,6 +26,7 @@ impl Engine {
         let profile = self.config.redfish.as_ref().map(|r| Arc::clone(&r.profile)).unwrap_or_default();
         let p = &*profile;
         self.web.number_accounts(self.config.users.len(), p.first_account);
+        self.sync_log();
         let op = Op::of(request);
         let effect = self.faults.strike_at(On::Redfish(op), &request.path);
         if effect == Some(Effect::Forget) {

@@ -265,6 +265,7 @@ fn media_logs_and_the_manager() {
         assert_eq!(rig.get(&entries).1["Members@odata.count"], 3);
         assert!(rig.send("POST", &target(&service, "#LogService.ClearLog"), Some(json!({}))).0 < 205);
         assert_eq!(rig.get(&entries).1["Members@odata.count"], 0);
+        assert_eq!(rig.engine.shelf.clears, 1, "it is the log of IPMI, too");
 
         rig.engine.config.boot_time = Duration::from_secs(5);
         let (_, manager) = rig.get("/redfish/v1/Managers/1");

@@ -53,6 +53,8 @@ pub(crate) struct State {
     next_task: u64,
     pub(crate) slots: Vec<Inserted>,
     pub(crate) sel: Vec<SelEntry>,
+    /// How often the log had been cleared over IPMI or here when `sel` was last in line with it.
+    pub(crate) sel_clears: u32,
     pub(crate) bios: Map<String, Value>,
     pub(crate) bios_pending: Map<String, Value>,
     pub(crate) secure_boot: bool,
@@ -91,6 +93,7 @@ impl State {
                 entry(2, "2026-01-05T08:00:09Z", "OK", "AC power was restored.", "Power Unit"),
                 entry(3, "2026-02-11T17:30:00Z", "Warning", "Fan 2 is below its lower warning limit.", "Fan"),
             ],
+            sel_clears: 0,
             bios: bios.as_object().cloned().unwrap_or_default(),
             bios_pending: Map::new(),
             secure_boot: false,
