@@ -212,7 +212,7 @@ impl Running {
                     "PARAM",
                     "slack/message is missing",
                     "the request's",
-                    "say what to post: slack/message=text",
+                    "say what to post in slack/message",
                 ));
             }
         };

@@ -4,6 +4,7 @@
 mod actions;
 mod config;
 mod events;
+mod guide;
 mod limits;
 mod rig;
 mod secrets;
