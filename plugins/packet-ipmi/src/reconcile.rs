@@ -141,7 +141,7 @@ impl Work {
                 && !self.operations.is_under_way(&format!("delete:{machine}"))
             {
                 tracing::warn!(
-                    "device {} ({}) was made for machine {machine}, which is gone; it is charged for until somebody deletes it",
+                    "device {} ({}) was made for machine {machine}, which this daemon does not have; it is charged for until somebody deletes it",
                     device.id,
                     device.hostname
                 );

@@ -145,3 +145,13 @@ async fn nobody_there() {
     refused(&made, 504, "UNREACHABLE", &["it stays"]);
     rig.state("node-1", "failed").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_there_who_says_nothing() {
+    // Connections are taken by the kernel, and nobody shakes hands.
+    let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let url = format!("https://{}/metal/v1", silent.local_addr().unwrap());
+    let rig = Rig::with(Scheme::Http, json!({"packet/api-url": url, "packet/timeout": 1})).await;
+    let answer = rig.plugin("stopVm", json!({"packet/uuid": "some-device"})).await;
+    refused(&answer, 504, "SILENT", &["no answer within 1 s"]);
+}

@@ -101,6 +101,34 @@ async fn a_machine_deleted_while_its_device_is_ordered_leaves_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_locked_device_outlives_its_machine_and_that_is_told() {
+    let rig = Rig::start().await;
+    let id = rig.active("node-1").await;
+    rig.metal.world().lock(&id, true);
+    let mut events = EventSocket::connect(&rig.daemon).await;
+    events.register("packet.undeleted.*").await;
+    rig.daemon.expect(200, "DELETE", "machines/Name:node-1", Value::Null).await;
+    let text = events.next().await["Object"]["Text"].as_str().unwrap().to_owned();
+    assert!(text.contains(&id) && text.contains("locked"), "{text}");
+    assert_eq!((rig.devices(), rig.metal.requests("DELETE", "/").len()), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_deleted_during_a_command_gives_its_device_back_after_it() {
+    let rig = Rig::start().await;
+    let id = rig.active("node-1").await;
+    rig.metal.world().plan.power = Duration::from_millis(500);
+    let delete = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        rig.daemon.expect(200, "DELETE", "machines/Name:node-1", Value::Null).await;
+    };
+    let (cycle, ()) = tokio::join!(rig.act("node-1", "powercycle"), delete);
+    assert_eq!(cycle.status, 200, "{}", cycle.text());
+    rig.daemon.wait_log(&format!("its device {id}: Destroyed"));
+    assert_eq!(rig.metal.requests("DELETE", "/devices/").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_failed_device_leaves_the_machine_with_its_error() {
     let rig = Rig::start().await;
     rig.metal.world().plan.fails = true;

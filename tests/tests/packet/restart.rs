@@ -103,3 +103,17 @@ async fn trouble_on_the_way_is_shown_and_passes() {
     let machine = rig.state("node-1", "active").await;
     assert_eq!(machine["Params"]["packet/error"], "");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_made_while_the_plugin_did_not_run_is_named_and_costs_nothing() {
+    let metal = MetalApi::start(Scheme::Http).await;
+    let daemon = builder().start();
+    order(&daemon, "early").await;
+    configure(&daemon, params(&metal, json!({}))).await;
+    daemon.wait_log("machines of this plugin without a device");
+    assert!(metal.requests("POST", "/").is_empty());
+    daemon.wait_plugin("metal").await;
+    daemon.expect(200, "POST", "plugins/metal/actions/createVm", json!({"packet/name": "early"})).await;
+    state_of(&daemon, "early", "active").await;
+    assert_eq!(metal.world().ids().len(), 1);
+}
