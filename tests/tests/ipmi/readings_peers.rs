@@ -1,6 +1,6 @@
 //! Sensors, event log, users and LAN settings of BMCs that are not ours, beside what `ipmitool` and FreeIPMI say of the same.
 
-use crate::rig::Rig;
+use crate::rig::{Rig, simulator};
 use drp_tests::daemon::Daemon;
 use drp_tests::peers::{IpmiSim, Ipmitool, PASSWORD, PyghmiBmc, USER, find_program, skipped};
 use serde_json::{Value, json};
@@ -155,6 +155,45 @@ async fn ipmi_sim_tells_its_users_and_its_network() {
     );
     assert_eq!((of("802.1q VLAN ID").as_str(), &interface["vlan"]), ("Disabled", &Value::Null));
     assert_eq!(interface["mac"].as_str().unwrap(), of("MAC Address").replace("00:00:00:00:00:00", ""));
+    rig.stop().await;
+}
+
+/// What the simulator keeps is read by others as by us, so what is shown on it holds for BMCs.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_simulator_tells_other_clients_the_same() {
+    let bmc = simulator(|_| {}).await;
+    let Some(ipmitool) = Ipmitool::new(bmc.address(), 17) else { return };
+    let rig = Rig::start().await;
+    let ours = rig.good(bmc.address(), "sensors").await;
+    let theirs = ipmitool.run("sdr list full").good();
+    let mut compared = 0;
+    for sensor in ours["details"]["sensors"].as_array().unwrap() {
+        let Some(value) = sensor["value"].as_f64() else { continue };
+        let line = columns(&theirs, sensor["name"].as_str().unwrap());
+        let number: f64 = line[1].split(' ').next().unwrap().parse().unwrap();
+        assert!((number - value).abs() < 0.01, "{sensor} {line:?}");
+        compared += 1;
+    }
+    assert_eq!(compared, 4, "{ours}");
+    let table = ipmitool.run("sensor list").good();
+    let limits = columns(&table, "CPU1 Temp").join(" ");
+    assert!(limits.ends_with("0.000 5.000 10.000 70.000 80.000 90.000"), "{limits}");
+    let ours = rig.good(bmc.address(), "sel").await;
+    let theirs = ipmitool.run("sel elist").good();
+    let lines: Vec<_> = theirs.lines().collect();
+    assert_eq!(lines.len(), ours["details"]["entries"].as_array().unwrap().len(), "{theirs}");
+    assert!(lines[1].contains("CPU1 Temp") && lines[1].contains("Upper Critical going high"), "{theirs}");
+    assert!(lines[1].contains("Asserted") && lines[2].contains("Deasserted"), "{theirs}");
+    assert!(
+        ipmitool.run("user list 1").good().lines().any(|l| l.contains(USER) && l.contains("ADMINISTRATOR"))
+    );
+    let lan = ipmitool.run("lan print 1").good();
+    assert!(
+        lan.contains("127.0.0.1") && lan.contains("02:00:5e:10:00:01") && lan.contains("Static"),
+        "{lan}"
+    );
+    assert!(ipmitool.run("sel clear").ok);
+    assert_eq!(rig.good(bmc.address(), "sel").await["details"]["entries"][0]["clear_mark"], true);
     rig.stop().await;
 }
 

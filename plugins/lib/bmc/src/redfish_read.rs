@@ -148,7 +148,10 @@ pub(crate) fn sel(members: &Members) -> Sel {
     let older = entries.len().saturating_sub(Sel::MOST);
     entries.drain(..older);
     let shown = u64::try_from(entries.len()).unwrap_or(u64::MAX);
-    Sel { total: members.total, more: members.total > shown, entries, overflow: None, missing: None }
+    // Read up to the bound only: with the oldest first, the newest are not among them.
+    let missing =
+        members.missing.clone().filter(|_| members.total > u64::try_from(members.list.len()).unwrap_or(0));
+    Sel { total: members.total, more: members.total > shown, entries, overflow: None, missing }
 }
 
 /// Ids as they are counted: 9 before 10.
