@@ -1,9 +1,9 @@
 //! `ipmi/mode`: which drivers, in which order.
 
 use crate::answer::problem;
-use crate::params::name;
+use crate::params::{name, odd};
 use drp_bmc::{Driver, IpmiDriver, RacadmDriver, RedfishDriver, Verb, VerbOptions};
-use drp_plugin_sdk::{Error, Params};
+use drp_plugin_sdk::{Error, Params, Value};
 use std::sync::Arc;
 
 /// Drivers that are known by name and are not in this version.
@@ -21,12 +21,21 @@ fn driver(mode: &str) -> Option<Arc<dyn Driver>> {
 
 /// The drivers to try, in order. There is more than one only in mode `auto`.
 pub(crate) fn drivers(params: &Params) -> Result<Vec<Arc<dyn Driver>>, Error> {
-    let mode = params.get::<String>(name::MODE)?.unwrap_or_else(|| "ipmi".to_owned());
+    let mode = match params.value(name::MODE) {
+        None => "ipmi".to_owned(),
+        Some(Value::String(mode)) => mode.clone(),
+        Some(_) => return Err(odd(name::MODE, "is not a text")),
+    };
     if mode != "auto" {
         return Ok(vec![named(name::MODE, &mode)?]);
     }
-    let order = params.get::<Vec<String>>(name::DRIVER_ORDER)?;
-    let order = order.unwrap_or_else(|| vec!["redfish".to_owned(), "ipmi".to_owned()]);
+    let order = match params.value(name::DRIVER_ORDER) {
+        None => vec!["redfish".to_owned(), "ipmi".to_owned()],
+        Some(order) => order
+            .as_array()
+            .and_then(|order| order.iter().map(|mode| mode.as_str().map(str::to_owned)).collect())
+            .ok_or_else(|| odd(name::DRIVER_ORDER, "is not a list of texts"))?,
+    };
     if order.is_empty() {
         let what = format!("{} is empty", name::DRIVER_ORDER);
         return Err(problem(400, "PARAM", what, "name drivers in it, for instance [\"redfish\", \"ipmi\"]"));

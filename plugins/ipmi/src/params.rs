@@ -279,7 +279,7 @@ fn kg(params: &Params) -> Result<Option<Secret<Vec<u8>>>, Error> {
     }
 }
 
-fn odd(name: &str, problem_text: &str) -> Error {
+pub(crate) fn odd(name: &str, problem_text: &str) -> Error {
     problem(400, "PARAM", format!("param {name} {problem_text}"), &format!("correct {name}"))
 }
 

@@ -5,6 +5,7 @@ mod at_most_once;
 mod bounds;
 mod bulk;
 mod canary;
+mod codes;
 mod daemon;
 mod errors;
 mod peers;

@@ -243,25 +243,39 @@ impl Transport {
         while let Some(source) = why.source() {
             why = source;
         }
+        if speaks_another_protocol(error) {
+            let what = format!("what answers there is no Redfish service: {}", clean(&why.to_string()));
+            return self.broken(method, path, what, changes && !error.is_connect());
+        }
         Error::Unreachable { bmc, why: clean(&why.to_string()), maybe_done: changes && !error.is_connect() }
     }
 }
 
-/// Why the certificate was refused, when that is what happened.
-fn certificate(error: &reqwest::Error) -> Option<String> {
-    let mut cause = error.source();
-    while let Some(at) = cause {
-        if let Some(rustls::Error::InvalidCertificate(why)) = at.downcast_ref() {
-            return Some(clean(&why.to_string()));
-        }
-        // `source` of an I/O error skips the error inside it, which is the one that is looked for.
-        let inside = at.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        cause = match inside {
+/// The causes of an error, the outermost first.
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    std::iter::successors(error.source(), |&at| {
+        // `source` of an I/O error skips the error inside it, which is often the one that is looked for.
+        match at.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
             Some(inside) => Some(inside),
             None => at.source(),
-        };
-    }
-    None
+        }
+    })
+}
+
+/// Why the certificate was refused, when that is what happened.
+fn certificate(error: &reqwest::Error) -> Option<String> {
+    causes(error).find_map(|at| match at.downcast_ref() {
+        Some(rustls::Error::InvalidCertificate(why)) => Some(clean(&why.to_string())),
+        _ => None,
+    })
+}
+
+/// Whether somebody answered, and it was neither TLS nor HTTP.
+fn speaks_another_protocol(error: &reqwest::Error) -> bool {
+    causes(error).any(|at| {
+        let no_http = at.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse);
+        no_http || matches!(at.downcast_ref(), Some(rustls::Error::InvalidMessage(_)))
+    })
 }
 
 #[cfg(test)]
