@@ -3,6 +3,7 @@
 
 mod actions;
 mod canary;
+mod cli;
 mod config;
 mod content;
 mod errors;
