@@ -167,8 +167,16 @@ async fn a_thousand_machines_of_which_some_are_dead_or_refuse() {
     assert!(!ran.err.contains(WRONG) && ran.lines.iter().all(|line| !line.to_string().contains(WRONG)));
 
     // Those that answer, once more: all is well, and each has the session it had.
-    let rack = fleet.run(&["--filter", "Meta.rack=a", "--filter", "Name=Lt(node-1000)", "powerplan"]).await;
+    // Over HTTPS as well, where each of the connections has a handshake, and the login is one.
+    let pin = fleet.daemon.base().join("tls/server.crt");
+    let mut remote =
+        fleet.command(&["--filter", "Meta.rack=a", "--filter", "Name=Lt(node-1000)", "powerplan"]);
+    remote.env_remove("DRP_BASE_ROOT").env("RS_KEY", "rocketskates:r0cketsk8ts");
+    remote.arg("--endpoint").arg(&fleet.daemon.api).arg("--pin").arg(pin);
+    let output = tokio::task::spawn_blocking(move || remote.output()).await.unwrap().unwrap();
+    let rack = Ran::of(output.status.code(), &output.stdout, &output.stderr);
     assert_eq!((rack.code, rack.lines.len()), (0, 100), "{}", rack.err);
+    assert!(rack.lines.iter().all(|line| line["Result"]["text"].to_string().contains("nothing was sent")));
     let good = ["--filter", "Name=Lt(node-1000)"];
     let ran = fleet.run(&[&good[..], &["--parallel", "64", "poweroff"]].concat()).await;
     assert_eq!((ran.code, ran.lines.len()), (0, ALL), "{}", ran.err);
