@@ -6,7 +6,7 @@ use drp_bmc::Verb;
 use drp_plugin_sdk::{Command, Definition};
 
 /// Params that every action takes when they resolve, as the reference has them and ours.
-const OPTIONAL: [&str; 17] = [
+const OPTIONAL: [&str; 18] = [
     name::PORT_IPMITOOL,
     name::PORT_RACADM,
     name::PORT_REDFISH,
@@ -20,6 +20,7 @@ const OPTIONAL: [&str; 17] = [
     name::DRIVER_ORDER,
     name::REDFISH_TIMEOUT,
     name::RACADM_TIMEOUT,
+    name::LPAR_TIMEOUT,
     name::TLS_VERIFY,
     name::TLS_FINGERPRINT,
     name::TLS_CA,

@@ -2,18 +2,22 @@
 
 use crate::answer::problem;
 use crate::params::{name, odd};
-use drp_bmc::{Driver, IpmiDriver, RacadmDriver, RedfishDriver, Verb, VerbOptions};
+use drp_bmc::{Driver, IpmiDriver, LparDriver, RacadmDriver, RedfishDriver, Verb, VerbOptions};
 use drp_plugin_sdk::{Error, Params, Value};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// Drivers that are known by name and are not in this version.
-const ABSENT: [&str; 2] = ["lpar", "local"];
+const ABSENT: [&str; 1] = ["local"];
+
+/// One for the process: its partitions share the sessions of their HMCs.
+static LPAR: LazyLock<LparDriver> = LazyLock::new(LparDriver::default);
 
 /// The driver of that name in `ipmi/mode` and `ipmi/driver-order`; `None` for one this version does not have.
 fn driver(mode: &str) -> Option<Arc<dyn Driver>> {
     match mode {
         "ipmi" | "ipmitool" => Some(Arc::new(IpmiDriver)),
         "redfish" => Some(Arc::new(RedfishDriver)),
+        "lpar" => Some(Arc::new(LPAR.clone())),
         "racadm" | "racadmn" => Some(Arc::new(RacadmDriver)),
         _ => None,
     }
@@ -47,17 +51,17 @@ fn named(param: &str, mode: &str) -> Result<Arc<dyn Driver>, Error> {
     driver(mode).ok_or_else(|| {
         if ABSENT.contains(&mode) {
             let what = format!("{param} {mode}: this version has no driver {mode}");
-            problem(501, "UNSUPPORTED", what, "use ipmi, redfish, racadm or auto")
+            problem(501, "UNSUPPORTED", what, "use ipmi, redfish, racadm, lpar or auto")
         } else {
             let what = format!("{param}: there is no driver {mode:?}");
-            problem(400, "PARAM", what, "use ipmi, redfish, racadm or auto")
+            problem(400, "PARAM", what, "use ipmi, redfish, racadm, lpar or auto")
         }
     })
 }
 
 /// Names of the drivers that can do a verb, for the advice to one that asked another.
 pub(crate) fn able(verb: Verb, options: &VerbOptions) -> Vec<&'static str> {
-    ["ipmi", "redfish", "racadm"]
+    ["ipmi", "redfish", "racadm", "lpar"]
         .into_iter()
         .filter(|mode| driver(mode).is_some_and(|driver| verb.possible(&*driver, options)))
         .collect()
@@ -80,11 +84,12 @@ mod tests {
         }
         assert_eq!(names(json!({})).unwrap(), ["ipmi"]);
         assert_eq!(names(json!({"ipmi/mode": "redfish"})).unwrap(), ["redfish"]);
+        assert_eq!(names(json!({"ipmi/mode": "lpar"})).unwrap(), ["lpar"]);
         for mode in ["racadm", "racadmn"] {
             assert_eq!(names(json!({"ipmi/mode": mode})).unwrap(), ["racadm"]);
         }
-        let absent = names(json!({"ipmi/mode": "lpar"})).unwrap_err();
-        assert!(absent.code == 501 && absent.to_string().contains("lpar"), "{absent}");
+        let absent = names(json!({"ipmi/mode": "local"})).unwrap_err();
+        assert!(absent.code == 501 && absent.to_string().contains("local"), "{absent}");
         let unknown = names(json!({"ipmi/mode": "telnet"})).unwrap_err();
         assert!(unknown.code == 400 && unknown.to_string().contains("\"telnet\""), "{unknown}");
         assert_eq!(names(json!({"ipmi/mode": 7})).unwrap_err().code, 400);
@@ -102,7 +107,7 @@ mod tests {
     #[test]
     fn who_can_is_known() {
         let options = VerbOptions::default();
-        assert_eq!(able(Verb::PowerOn, &options), ["ipmi", "redfish", "racadm"]);
+        assert_eq!(able(Verb::PowerOn, &options), ["ipmi", "redfish", "racadm", "lpar"]);
         assert_eq!(able(Verb::parse("getBios").unwrap(), &options), ["redfish"]);
     }
 }

@@ -28,6 +28,7 @@ pub(crate) mod name {
     pub(crate) const IDENTIFY_DURATION: &str = "ipmi/identify-duration";
     pub(crate) const REDFISH_TIMEOUT: &str = "ipmi/redfish-timeout";
     pub(crate) const RACADM_TIMEOUT: &str = "ipmi/racadm-timeout";
+    pub(crate) const LPAR_TIMEOUT: &str = "ipmi/lpar-timeout";
     pub(crate) const TLS_VERIFY: &str = "ipmi/tls-verify";
     pub(crate) const TLS_FINGERPRINT: &str = "ipmi/tls-fingerprint";
     pub(crate) const TLS_CA: &str = "ipmi/tls-ca";
@@ -85,6 +86,10 @@ pub(crate) fn target(params: &Params, driver: &dyn Driver) -> Result<Target, Err
             number(params, name::PORT_REDFISH, 443, 0..=65_535)?,
             number(params, name::REDFISH_TIMEOUT, 30, 1..=300)?,
         ),
+        "lpar" => (
+            number(params, name::PORT_LPAR, 12_443, 0..=65_535)?,
+            number(params, name::LPAR_TIMEOUT, 30, 1..=300)?,
+        ),
         "racadm" => {
             typeable(name::USERNAME, &username)?;
             typeable(name::PASSWORD, password.expose())?;
@@ -110,14 +115,25 @@ pub(crate) fn target(params: &Params, driver: &dyn Driver) -> Result<Target, Err
     target.port = port;
     target.cipher = cipher(params)?;
     target.kg = kg(params)?;
-    target.system_uuid =
-        params.value(name::SYSTEM_UUID).map(|_| text(params, name::SYSTEM_UUID)).transpose()?;
+    target.system_uuid = match driver.name() {
+        "lpar" => Some(partition(params)?),
+        _ => params.value(name::SYSTEM_UUID).map(|_| text(params, name::SYSTEM_UUID)).transpose()?,
+    };
     target.min_gap = Duration::from_millis(number(params, name::MIN_GAP, 50, 0..=60_000)?);
     target.timeout = Duration::from_secs(timeout);
     if let Tls::Settled(trust) = tls(params)? {
         target.trust = trust;
     }
     Ok(target)
+}
+
+/// The partition's UUID, which becomes part of a path.
+fn partition(params: &Params) -> Result<String, Error> {
+    let id = text(params, name::LPAR_ID)?.trim().to_owned();
+    if id.is_empty() || id.len() > 64 || !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+        return Err(odd(name::LPAR_ID, "is not the UUID of a partition"));
+    }
+    Ok(id)
 }
 
 /// Whether it can be typed into a terminal as one line.
@@ -354,6 +370,8 @@ mod tests {
             (name::PORT_REDFISH, json!(443)),
             (name::REDFISH_TIMEOUT, json!(30)),
             (name::RACADM_TIMEOUT, json!(60)),
+            (name::LPAR_TIMEOUT, json!(30)),
+            (name::PORT_LPAR, json!(12_443)),
             (name::PORT_RACADM, json!(0)),
             (name::TLS_VERIFY, json!("verify")),
             (name::PORT_IPMITOOL, json!(0)),

@@ -4,7 +4,7 @@ use crate::answer::{failed, problem};
 use crate::definition::{POWERPLAN, UNLOCK};
 use crate::params::{Tls, name};
 use crate::{mode, params};
-use drp_bmc::{Attempt, Driver, Fleet, Outcome, RedfishDriver, Target, Trust, Verb};
+use drp_bmc::{Attempt, Driver, Fleet, LparDriver, Outcome, RedfishDriver, Target, Trust, Verb};
 use drp_plugin_sdk::{Action, Actor, Context, Error, Params, Plugin, Value, json, tracing};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -136,10 +136,13 @@ impl IpmiPlugin {
         action: &Action,
     ) -> Result<Target, Error> {
         let mut target = params::target(params, driver)?;
-        if driver.name() != "redfish" || params::tls(params)? != Tls::FirstUse {
+        if !["redfish", "lpar"].contains(&driver.name()) || params::tls(params)? != Tls::FirstUse {
             return Ok(target);
         }
-        let shown = RedfishDriver::shown_certificate(&target).await;
+        let shown = match driver.name() {
+            "lpar" => LparDriver::shown_certificate(&target).await,
+            _ => RedfishDriver::shown_certificate(&target).await,
+        };
         let Some(shown) = shown.map_err(|error| failed(&action.command, &machine(action), &error))? else {
             return Err(problem(
                 400,

@@ -4,6 +4,7 @@
 //!
 //! `let Some(bmc) = IpmiSim::start() else { return };` is how a test begins: it has said SKIPPED when `ipmi_sim` is absent.
 
+mod hmc;
 mod ipmi_sim;
 pub mod metal;
 mod process;
@@ -15,6 +16,7 @@ pub mod slack;
 mod sushy;
 mod tool;
 
+pub use hmc::{Hmc, HmcFault, HmcWorld, PARTITIONS};
 pub use ipmi_sim::IpmiSim;
 pub use process::{find_program, free_tcp_port, free_udp_port, skipped, wait_until};
 pub use pyghmi::PyghmiBmc;

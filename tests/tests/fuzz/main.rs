@@ -56,3 +56,8 @@ fn ipmi_packets() {
 fn ipmi_records() {
     replay("records", targets::records::answer);
 }
+
+#[test]
+fn answers_of_hmcs() {
+    replay("hmc", targets::hmc);
+}

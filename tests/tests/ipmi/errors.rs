@@ -58,7 +58,7 @@ async fn what_no_driver_can_do_is_said_by_name() {
         assert!(error.messages[0].contains(&format!("driver ipmi cannot {verb}")), "{error}");
         assert!(error.to_string().contains("set ipmi/mode to redfish, which can"), "{error}");
     }
-    for mode in ["lpar", "local"] {
+    for mode in ["local"] {
         let error = rig.on(bmc.address(), "poweron", json!({"ipmi/mode": mode})).await.unwrap_err();
         is(&error, 501, "UNSUPPORTED");
         assert!(error.messages[0].contains(mode), "{error}");

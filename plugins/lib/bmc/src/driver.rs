@@ -24,6 +24,11 @@ pub trait Driver: Send + Sync + 'static {
     /// The port it uses when the target names none.
     fn default_port(&self) -> u16;
 
+    /// Which of several machines behind the same address is meant, when each is to have a queue of its own.
+    fn unit<'a>(&self, _target: &'a Target) -> Option<&'a str> {
+        None
+    }
+
     /// Whether it can do this command at all. When it says no, nothing is sent.
     fn can(&self, command: &Command) -> bool;
 

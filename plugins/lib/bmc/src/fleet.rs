@@ -144,8 +144,8 @@ impl Fleet {
             return Err(BmcError::new(Kind::Cancelled, &bmc, "the plugin is stopping"));
         }
         let changing =
-            if verb.changes_power() { Some(self.begin_change(&target, verb, &bmc)?) } else { None };
-        let lane = self.lane(&driver, &bmc)?;
+            if verb.changes_power() { Some(self.begin_change(&*driver, &target, verb, &bmc)?) } else { None };
+        let lane = self.lane(&driver, &target, &bmc)?;
         self.start_sweeping();
         let cancel = inner.stop.child_token();
         let started = inner.clock.now();
@@ -175,8 +175,14 @@ impl Fleet {
         })
     }
 
-    fn begin_change(&self, target: &Target, verb: Verb, bmc: &str) -> Result<Changing, BmcError> {
-        let host = bmc.to_owned();
+    fn begin_change(
+        &self,
+        driver: &dyn Driver,
+        target: &Target,
+        verb: Verb,
+        bmc: &str,
+    ) -> Result<Changing, BmcError> {
+        let host = format!("{bmc} {}", driver.unit(target).unwrap_or_default());
         let mut changing = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(other) = changing.get(&host) {
             let what = format!("{} of {target} is in progress", other.name());
@@ -186,8 +192,8 @@ impl Fleet {
         Ok(Changing { inner: Arc::clone(&self.0), host })
     }
 
-    fn lane(&self, driver: &Arc<dyn Driver>, bmc: &str) -> Result<Arc<Lane>, BmcError> {
-        let key = format!("{} {bmc}", driver.name());
+    fn lane(&self, driver: &Arc<dyn Driver>, target: &Target, bmc: &str) -> Result<Arc<Lane>, BmcError> {
+        let key = format!("{} {bmc} {}", driver.name(), driver.unit(target).unwrap_or_default());
         let mut lanes = self.0.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         if lanes.len() >= self.0.settings.lanes && !lanes.contains_key(&key) {
             let what = format!("{} BMCs are known already", lanes.len());

@@ -1,10 +1,11 @@
 //! A login at a Redfish service: session first, Basic where the service has no sessions.
 
 use crate::error::Error;
-use crate::target::{Fingerprint, Target, Trust};
+use crate::target::Target;
 use crate::transport::{Answer, Transport};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use drp_protocol::Secret;
+use drp_tls::{Fingerprint, Trust};
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue, IF_MATCH};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! What can go wrong between us and a Redfish service.
 
 use crate::message::Message;
-use crate::target::Fingerprint;
+use drp_tls::Fingerprint;
 use std::time::Duration;
 
 /// Whose fault an [`Error`] is: the one who can do something about it.

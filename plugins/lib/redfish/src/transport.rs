@@ -2,9 +2,9 @@
 
 use crate::error::Error;
 use crate::message::{Message, clean};
-use crate::target::{Target, Trust};
-use crate::tls::{self, Seen};
+use crate::target::Target;
 use bytes::BytesMut;
+use drp_tls::{Seen, Trust};
 use reqwest::header::{ETAG, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Method, StatusCode};
@@ -80,7 +80,7 @@ pub(crate) struct Transport {
 
 impl Transport {
     pub(crate) fn new(target: &Target) -> Result<Self, Error> {
-        let (config, seen) = tls::config(target)?;
+        let (config, seen) = drp_tls::config(&target.trust).map_err(Error::setting)?;
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(config)
             .redirect(Policy::none())
@@ -231,10 +231,10 @@ impl Transport {
                 maybe_done,
             };
         }
-        if let Some(why) = certificate(error) {
+        if let Some(why) = drp_tls::refused_certificate(error) {
             let why = match self.trust {
                 Trust::Pinned(_) => "it is not the pinned one".to_owned(),
-                _ => why,
+                _ => clean(&why),
             };
             return Error::Untrusted { bmc, why, fingerprint: self.seen.fingerprint() };
         }
@@ -259,14 +259,6 @@ fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Erro
             Some(inside) => Some(inside),
             None => at.source(),
         }
-    })
-}
-
-/// Why the certificate was refused, when that is what happened.
-fn certificate(error: &reqwest::Error) -> Option<String> {
-    causes(error).find_map(|at| match at.downcast_ref() {
-        Some(rustls::Error::InvalidCertificate(why)) => Some(clean(&why.to_string())),
-        _ => None,
     })
 }
 

@@ -1,7 +1,6 @@
-//! TLS to a BMC: verified, or pinned by fingerprint, and the certificate that was seen is kept for the error.
+//! The set-up for rustls: verified, or pinned by fingerprint, and the certificate that was seen is kept for the error.
 
-use crate::error::Error;
-use crate::target::{Fingerprint, Target, Trust};
+use crate::{Fingerprint, Trust};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -21,20 +20,24 @@ const STORES: [&str; 4] = [
 
 /// What the last handshake showed.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Seen(Arc<Mutex<Option<Fingerprint>>>);
+pub struct Seen(Arc<Mutex<Option<Fingerprint>>>);
 
 impl Seen {
-    /// Fingerprint of the certificate that the BMC showed last.
-    pub(crate) fn fingerprint(&self) -> Option<Fingerprint> {
+    /// Fingerprint of the certificate that the peer showed last.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The TLS set-up for a target.
-pub(crate) fn config(target: &Target) -> Result<(ClientConfig, Seen), Error> {
+/// The TLS set-up for what is believed, and where the certificate that is shown will be seen.
+///
+/// # Errors
+/// The host has no store of authorities, or the given ones are unusable, in words.
+pub fn config(trust: &Trust) -> Result<(ClientConfig, Seen), String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let seen = Seen::default();
-    let check = match &target.trust {
+    let check = match trust {
         Trust::Pinned(pin) => Check::Pin(*pin),
         Trust::Insecure | Trust::Plain => Check::Nothing,
         Trust::Verified => Check::Chain(chain(&provider, &host_store()?)?),
@@ -43,7 +46,7 @@ pub(crate) fn config(target: &Target) -> Result<(ClientConfig, Seen), Error> {
     let verifier = Verifier { check, provider: provider.clone(), seen: seen.clone() };
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|e| Error::setting(format!("TLS: {e}")))?
+        .map_err(|e| format!("TLS: {e}"))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
@@ -51,29 +54,27 @@ pub(crate) fn config(target: &Target) -> Result<(ClientConfig, Seen), Error> {
     Ok((config, seen))
 }
 
-fn host_store() -> Result<Vec<u8>, Error> {
+fn host_store() -> Result<Vec<u8>, String> {
     STORES.iter().find_map(|store| std::fs::read(Path::new(store)).ok()).ok_or_else(|| {
-        Error::setting(
-            "this host has no store of certificate authorities (package ca-certificates), and none was given; \
-             install it, give the BMC's authority, or pin the BMC's certificate",
-        )
+        "this host has no store of certificate authorities (package ca-certificates), and none was given; \
+         install it, give the BMC's authority, or pin the BMC's certificate"
+            .to_owned()
     })
 }
 
-fn chain(provider: &Arc<CryptoProvider>, pem: &[u8]) -> Result<Arc<WebPkiServerVerifier>, Error> {
+fn chain(provider: &Arc<CryptoProvider>, pem: &[u8]) -> Result<Arc<WebPkiServerVerifier>, String> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate =
-            certificate.map_err(|e| Error::setting(format!("the certificate authority is not PEM: {e}")))?;
+        let certificate = certificate.map_err(|e| format!("the certificate authority is not PEM: {e}"))?;
         // Stores hold old certificates that rustls does not read; the others still count.
         let _ = roots.add(certificate);
     }
     if roots.is_empty() {
-        return Err(Error::setting("the certificate authority holds no certificate in PEM form"));
+        return Err("the certificate authority holds no certificate in PEM form".to_owned());
     }
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
         .build()
-        .map_err(|e| Error::setting(format!("the certificate authority is unusable: {e}")))
+        .map_err(|e| format!("the certificate authority is unusable: {e}"))
 }
 
 #[derive(Debug)]
