@@ -11,6 +11,8 @@ need ipmitool ipmitool
 need ipmipower freeipmi-tools
 need qemu-system-x86_64 qemu-system-x86
 need python3 python3
+need sshd openssh-server
+need ssh-keygen openssh-client
 need curl curl
 need cc gcc
 need jq jq

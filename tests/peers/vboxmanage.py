@@ -143,7 +143,7 @@ def act(state, fault):
         vm = machine(state, ARGS[1])
         if locked(vm):
             raise Refused("The machine '%s' is already locked by a session (or being locked or unlocked)" % vm["name"] + LOCKED)
-        print('Waiting for VM "%s" to power on...' % ARGS[1], flush=True)
+        print('Waiting for VM "%s" to power on...' % ARGS[1])
         change(vm, "running", fault)
         vm["headless"] = option("--type") == "headless"
         print('VM "%s" has been successfully started.' % vm["name"])

@@ -33,20 +33,24 @@ pub(crate) async fn progress(
     message: &str,
 ) -> Result<(), ClientError> {
     let message: String = message.chars().take(MAX_MESSAGE).collect();
-    for (param, value) in [(name::STATE, state), (name::MESSAGE, message.as_str())] {
-        match client.set_param("machines", uuid, param, &json!(value)).await {
-            Err(error) if error.is_not_found() => return Ok(()),
-            other => other?,
-        };
+    match set(client, uuid, &[(name::STATE, state), (name::MESSAGE, &message)]).await {
+        Err(error) if error.is_not_found() => Ok(()),
+        other => other,
     }
-    Ok(())
+}
+
+/// Sets params of a machine together.
+async fn set(client: &Client, uuid: &str, params: &[(&str, &str)]) -> Result<(), ClientError> {
+    let add = |patch: Patch, (param, value): &(&str, &str)| {
+        patch.add(format!("/{}", param.replace('/', "~1")), *value)
+    };
+    let patch = params.iter().fold(Patch::new(), add);
+    client.patch_params("machines", uuid, &patch).await.map(drop)
 }
 
 /// Writes which virtual machine it is.
 pub(crate) async fn record(client: &Client, uuid: &str, vm: &drp_vbox::Info) -> Result<(), ClientError> {
-    for (param, value) in [(name::ID, vm.uuid.to_ascii_uppercase()), (name::NAME, vm.name.clone())] {
-        client.set_param("machines", uuid, param, &json!(value)).await?;
-    }
+    set(client, uuid, &[(name::ID, &vm.uuid.to_ascii_uppercase()), (name::NAME, &vm.name)]).await?;
     if !vm.macs().is_empty() {
         let patch = Patch::new().add("/HardwareAddrs", json!(vm.macs()));
         client.patch::<Value>("machines", uuid, &patch, false).await?;

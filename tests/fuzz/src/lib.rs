@@ -141,3 +141,36 @@ pub fn hmc(data: &[u8]) {
         assert!(request.contains("<Password kb=\"CUR\" kxe=\"false\">x</Password>"));
     }
 }
+
+/// What VBoxManage printed, as the virtualbox-ipmi plugin reads it (plugins §2.4), and the same words for a remote shell.
+pub fn vbox(data: &[u8]) {
+    use drp_vbox::{Info, KnownHosts, Output, Power, quote, text};
+    for vm in text::list(data) {
+        assert!(drp_vbox::is_uuid(&vm.uuid) && vm.uuid == vm.uuid.to_ascii_lowercase());
+        // What was read is listed again as the same.
+        if !vm.name.contains(['\n', '\r']) {
+            assert_eq!(text::list(format!("\"{}\" {{{}}}\n", vm.name, vm.uuid).as_bytes()), [vm]);
+        }
+    }
+    if let Some(info) = Info::parse(data) {
+        assert!(drp_vbox::is_uuid(&info.uuid));
+        let off =
+            ["poweroff", "powered off", "saved", "aborted", "aborted-saved", "abortedsaved", "teleported"];
+        let known = off.contains(&info.state.to_ascii_lowercase().as_str());
+        assert_eq!(info.power() == Power::Off, known, "{:?} is never shown as off", info.state);
+        assert!(info.macs().iter().all(|mac| mac.len() == 17) && info.boot_order().len() <= 4);
+    }
+    let pairs = text::Pairs::parse(data);
+    assert!(pairs.iter().all(|(key, _)| !key.trim().is_empty()));
+    let _ = (text::version(data), text::made(data));
+    let refused =
+        drp_vbox::refusal("x", &Output { status: Some(1), stdout: Vec::new(), stderr: data.to_vec() });
+    assert!(refused.what.len() < 4_000 && !refused.what.contains(char::is_control));
+    let text = String::from_utf8_lossy(data);
+    let _ = KnownHosts::parse(&text).algorithms("host", 22);
+    // A quote ends only where it is put back.
+    let word = quote::word(&text);
+    if let Some(inner) = word.strip_prefix('\'').and_then(|word| word.strip_suffix('\'')) {
+        assert_eq!(inner.replace(r"'\''", "'"), text);
+    }
+}

@@ -13,8 +13,10 @@ mod python;
 mod racadm;
 mod schemathesis;
 pub mod slack;
+mod sshd;
 mod sushy;
 mod tool;
+mod vboxmanage;
 
 pub use hmc::{Hmc, HmcFault, HmcWorld, PARTITIONS};
 pub use ipmi_sim::IpmiSim;
@@ -23,8 +25,10 @@ pub use pyghmi::PyghmiBmc;
 pub use python::SecretsPeer;
 pub use racadm::Racadm;
 pub use schemathesis::Schemathesis;
+pub use sshd::Sshd;
 pub use sushy::{Access, SYSTEMS, Sushy};
 pub use tool::{Answer, Ipmipower, Ipmitool};
+pub use vboxmanage::VirtualBox;
 
 /// User and password of the peers that are started here. The password is a canary: it must turn up in no log.
 pub const USER: &str = "admin";

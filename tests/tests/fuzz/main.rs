@@ -61,3 +61,8 @@ fn ipmi_records() {
 fn answers_of_hmcs() {
     replay("hmc", targets::hmc);
 }
+
+#[test]
+fn vbox() {
+    replay("vbox", targets::vbox);
+}

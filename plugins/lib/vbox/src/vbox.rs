@@ -115,10 +115,12 @@ impl Vbox {
             .chain([self.program.as_str()])
             .chain(args.iter().copied())
             .collect();
-        match &self.ssh {
+        let answer = match &self.ssh {
             None => local::run(&argv, &words, deadline).await,
             Some(ssh) => ssh.run(&quote::line(argv), &words, deadline).await,
-        }
+        };
+        // Readings change nothing, so that asking again does no harm.
+        answer.map_err(|error| VboxError { sent: error.sent && !reads(args), ..error })
     }
 
     /// As [`run`](Self::run); an exit status other than 0 is an error.
@@ -143,9 +145,14 @@ impl Vbox {
             // Killed by somebody, perhaps half way.
             None => {
                 let error = refusal(args.first().copied().unwrap_or_default(), &output);
-                Err(VboxError { kind: Kind::Protocol, ..error }.maybe_sent())
+                Err(VboxError { kind: Kind::Protocol, sent: !reads(args), ..error })
             }
             Some(_) => Err(refusal(&args.iter().take(2).copied().collect::<Vec<_>>().join(" "), &output)),
         }
     }
+}
+
+/// Whether a command changes nothing.
+fn reads(args: &[&str]) -> bool {
+    matches!(args.first(), Some(&("--version" | "list" | "showvminfo" | "showmediuminfo")))
 }
