@@ -255,8 +255,8 @@ def main():
                 log("refused")
                 sys.stderr.write("VBoxManage: error: %s\n" % refused)
                 return 1
-            save("state.json", state)
             log(effect or "done")
+            save("state.json", state)
             if effect == "lose":
                 os.kill(os.getpid(), signal.SIGKILL)
             sys.stdout.flush()

@@ -4,7 +4,7 @@ use crate::host::Host;
 use crate::params::name;
 use crate::records::{self, machine_name, own_text, state};
 use drp_plugin_sdk::client::{Client, ClientError};
-use drp_plugin_sdk::{Error, Value, json, tracing};
+use drp_plugin_sdk::{Error, Machine, Value, json, tracing};
 use drp_vbox::{Info, Kind};
 use std::collections::HashSet;
 
@@ -16,8 +16,9 @@ pub(crate) async fn import(host: &Host, client: &Client, plugin: &str) -> Result
         .list()
         .await
         .map_err(|error| crate::answer::Failure::from(error).answer("import", plugin))?;
-    let ids = |machine| own_text(machine, name::ID).map(str::to_ascii_lowercase);
-    let known: HashSet<String> = records::all(client).await?.iter().filter_map(ids).collect();
+    // A machine whose virtual machine is being made has no id yet, but its own UUID is the one that it will have.
+    let ids = |machine: &Machine| own_text(machine, name::ID).unwrap_or(&machine.uuid).to_ascii_lowercase();
+    let known: HashSet<String> = records::all(client).await?.iter().map(ids).collect();
     let mut made = 0;
     for vm in listed.iter().filter(|vm| !known.contains(&vm.uuid)) {
         if vm.is_inaccessible() {

@@ -41,7 +41,15 @@ async fn the_key_turns_up_nowhere() {
             let params = json!({"virtualbox/name": "made", "virtualbox/verify-timeout": 1, "virtualbox/soft-timeout": 0});
             let path = format!("/api/v3/{object}/actions/{}", action.command);
             let request = daemon.request("POST", &path).json(&params).timeout(Duration::from_secs(120));
-            canary.look("result", answer(request).await.text());
+            let mut done = std::pin::pin!(answer(request));
+            // A socket that nobody reads is closed by the daemon.
+            let done = loop {
+                tokio::select! {
+                    event = events.next() => canary.look("event", event.to_string()),
+                    done = &mut done => break done,
+                }
+            };
+            canary.look("result", done.text());
         }
     }
     vbox.faults(json!([]));

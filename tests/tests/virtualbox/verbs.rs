@@ -77,7 +77,7 @@ async fn every_verb(way: Way) {
     assert_eq!(rig.vbox.vm("node 1")["state"], "running");
     check(&rig.good("poweroff", json!({})).await, "off", true);
     assert!(rig.good("poweroff", json!({})).await["text"].as_str().unwrap().contains("nothing was sent"));
-    assert_eq!(rig.act("warp", json!({})).await.0, 404);
+    assert_eq!(rig.act("warp", json!({})).await.0, 400, "the daemon knows no such action");
     if let Some(sshd) = &rig.sshd {
         assert_eq!(sshd.logins(), 1, "one connection is kept: {}", sshd.log());
         let connections = Sshd::connections(sshd);

@@ -146,7 +146,7 @@ impl Ssh {
         deadline: Duration,
         mut end: Instant,
     ) -> Result<Output, VboxError> {
-        if channel.exec(true, command).await.is_err() {
+        if channel.exec(true, told(command)).await.is_err() {
             return Err(self.broke(words));
         }
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
@@ -158,7 +158,7 @@ impl Ssh {
                 Ok(None) => break,
                 Err(_) if ended => break,
                 Err(_) => {
-                    self.kill(&channel).await;
+                    self.kill(&channel, &stderr).await;
                     return Err(silent(words, deadline));
                 }
             };
@@ -182,7 +182,7 @@ impl Ssh {
                 end = end.min(Instant::now() + AFTER_EXIT);
             }
             if stdout.len() + stderr.len() > MAX_OUTPUT {
-                self.kill(&channel).await;
+                self.kill(&channel, &stderr).await;
                 return Err(too_much(words));
             }
         }
@@ -190,13 +190,26 @@ impl Ssh {
         if !ended {
             return Err(self.broke(words));
         }
-        Ok(Output { status, stdout, stderr })
+        Ok(Output { status, stdout, stderr: said(stderr) })
     }
 
-    /// OpenSSH passes the signal to the command's process group (since 8.1), and closes its pipes in any case.
-    async fn kill(&self, channel: &russh::Channel<client::Msg>) {
+    /// Ends a command with its process group: by the signal of RFC 4254 §6.9, which OpenSSH does not pass on for root and
+    /// before 8.1, and by `kill` on a channel of its own. Closing the channel alone would leave it running.
+    async fn kill(&self, channel: &russh::Channel<client::Msg>, stderr: &[u8]) {
         let _ = timeout(OPEN, channel.signal(Sig::KILL)).await;
         let _ = timeout(OPEN, channel.close()).await;
+        let Some(pid) = pid(stderr) else { return };
+        let handle = self.connection.lock().await.clone();
+        let Some(handle) = handle else { return };
+        let killed = async {
+            let mut channel = handle.channel_open_session().await?;
+            channel.exec(true, format!("/bin/sh -c {KILL} {pid}")).await?;
+            while channel.wait().await.is_some() {}
+            channel.close().await
+        };
+        if !matches!(timeout(OPEN, killed).await, Ok(Ok(()))) {
+            tracing::warn!("a command of {} could not be killed; its process is {pid}", self.target);
+        }
     }
 
     async fn connected(&self) -> Result<Arc<Handle<HostKeys>>, VboxError> {
@@ -305,6 +318,32 @@ impl Ssh {
     }
 }
 
+/// What a command says first on its standard error, so that it can be killed.
+const MARK: &str = "drp-vbox-pid ";
+
+/// Kills the process group of a process, and the process itself.
+const KILL: &str =
+    r#"'g=$(ps -o pgid= -p "$0" | tr -d " "); [ -z "$g" ] || kill -s KILL -- "-$g"; kill -s KILL "$0"'"#;
+
+/// The command line, run by a POSIX shell whatever the login shell is, that tells its process id first and then is the
+/// command.
+fn told(command: &str) -> String {
+    format!("/bin/sh -c 'echo \"{MARK}$$\" >&2; exec \"$0\" \"$@\"' {command}")
+}
+
+/// The process id that was told.
+fn pid(stderr: &[u8]) -> Option<u32> {
+    let text = String::from_utf8_lossy(stderr);
+    text.lines().find_map(|line| line.strip_prefix(MARK)?.trim().parse().ok())
+}
+
+/// What the command itself said.
+fn said(stderr: Vec<u8>) -> Vec<u8> {
+    let Some(at) = stderr.windows(MARK.len()).position(|part| part == MARK.as_bytes()) else { return stderr };
+    let end = stderr[at..].iter().position(|byte| *byte == b'\n').map_or(stderr.len(), |end| at + end + 1);
+    [&stderr[..at], &stderr[end..]].concat()
+}
+
 /// Judges host keys by the list, and keeps why one was refused.
 pub(crate) struct HostKeys {
     target: SshTarget,
@@ -339,5 +378,24 @@ impl client::Handler for HostKeys {
         };
         *self.verdict.lock().unwrap_or_else(PoisonError::into_inner) = why;
         Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_tells_its_process_and_is_itself() {
+        let line = told(&crate::quote::line(["printf", "%s|", "a b", "$(x)"]));
+        let child = std::process::Command::new("/bin/sh").args(["-c", &line]).output().unwrap();
+        assert_eq!(child.stdout, b"a b|$(x)|");
+        assert!(pid(&child.stderr).is_some_and(|pid| pid > 1));
+        assert_eq!(said(child.stderr), b"");
+        assert_eq!(
+            said(b"noise\ndrp-vbox-pid 7\nVBoxManage: error: x\n".to_vec()),
+            b"noise\nVBoxManage: error: x\n"
+        );
+        assert_eq!((pid(b"none"), said(b"none".to_vec())), (None, b"none".to_vec()));
     }
 }
