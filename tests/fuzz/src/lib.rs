@@ -122,16 +122,26 @@ pub fn hmc(data: &[u8]) {
     use drp_hmc::codec;
     let text = String::from_utf8_lossy(data);
     let said = codec::refusal(&text);
-    assert!(!said.is_empty() && said.chars().count() <= 400 && !said.chars().any(char::is_control), "{said:?}");
+    assert!(
+        !said.is_empty() && said.chars().count() <= 400 && !said.chars().any(char::is_control),
+        "{said:?}"
+    );
     if let Ok(session) = codec::session(&text) {
-        assert!(!session.is_empty() && session.chars().all(|c| c.is_ascii_graphic()), "it goes into a header");
+        assert!(
+            !session.is_empty() && session.chars().all(|c| c.is_ascii_graphic()),
+            "it goes into a header"
+        );
     }
     if let Ok(partition) = codec::partition(&text) {
         assert_eq!(partition.fields.get("PartitionState"), Some(&partition.state));
         assert!(partition.fields.values().all(|text| !text.chars().any(char::is_control)));
     }
     if let Ok(job) = codec::job(&text) {
-        assert!(job.id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'), "it goes into a path: {}", job.id);
+        assert!(
+            job.id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'),
+            "it goes into a path: {}",
+            job.id
+        );
         assert!(job.message.chars().count() <= 400);
     }
     let _ = codec::console(&text);
