@@ -2,22 +2,20 @@
 
 use crate::answer::problem;
 use crate::params::{name, odd};
-use drp_bmc::{Driver, IpmiDriver, LparDriver, RacadmDriver, RedfishDriver, Verb, VerbOptions};
+use drp_bmc::{Driver, IpmiDriver, LocalDriver, LparDriver, RacadmDriver, RedfishDriver, Verb, VerbOptions};
 use drp_plugin_sdk::{Error, Params, Value};
 use std::sync::{Arc, LazyLock};
-
-/// Drivers that are known by name and are not in this version.
-const ABSENT: [&str; 1] = ["local"];
 
 /// One for the process: its partitions share the sessions of their HMCs.
 static LPAR: LazyLock<LparDriver> = LazyLock::new(LparDriver::default);
 
-/// The driver of that name in `ipmi/mode` and `ipmi/driver-order`; `None` for one this version does not have.
+/// The driver of that name in `ipmi/mode` and `ipmi/driver-order`; `None` for one that there is not.
 fn driver(mode: &str) -> Option<Arc<dyn Driver>> {
     match mode {
         "ipmi" | "ipmitool" => Some(Arc::new(IpmiDriver)),
         "redfish" => Some(Arc::new(RedfishDriver)),
         "lpar" => Some(Arc::new(LPAR.clone())),
+        "local" => Some(Arc::new(LocalDriver)),
         "racadm" | "racadmn" => Some(Arc::new(RacadmDriver)),
         _ => None,
     }
@@ -49,17 +47,13 @@ pub(crate) fn drivers(params: &Params) -> Result<Vec<Arc<dyn Driver>>, Error> {
 
 fn named(param: &str, mode: &str) -> Result<Arc<dyn Driver>, Error> {
     driver(mode).ok_or_else(|| {
-        if ABSENT.contains(&mode) {
-            let what = format!("{param} {mode}: this version has no driver {mode}");
-            problem(501, "UNSUPPORTED", what, "use ipmi, redfish, racadm, lpar or auto")
-        } else {
-            let what = format!("{param}: there is no driver {mode:?}");
-            problem(400, "PARAM", what, "use ipmi, redfish, racadm, lpar or auto")
-        }
+        let what = format!("{param}: there is no driver {mode:?}");
+        problem(400, "PARAM", what, "use ipmi, redfish, racadm, lpar, local or auto")
     })
 }
 
-/// Names of the drivers that can do a verb, for the advice to one that asked another.
+/// Names of the drivers that can do a verb, for the advice to one that asked another. `local` is no advice: it is
+/// another machine's BMC that it would reach.
 pub(crate) fn able(verb: Verb, options: &VerbOptions) -> Vec<&'static str> {
     ["ipmi", "redfish", "racadm", "lpar"]
         .into_iter()
@@ -88,8 +82,7 @@ mod tests {
         for mode in ["racadm", "racadmn"] {
             assert_eq!(names(json!({"ipmi/mode": mode})).unwrap(), ["racadm"]);
         }
-        let absent = names(json!({"ipmi/mode": "local"})).unwrap_err();
-        assert!(absent.code == 501 && absent.to_string().contains("local"), "{absent}");
+        assert_eq!(names(json!({"ipmi/mode": "local"})).unwrap(), ["local"]);
         let unknown = names(json!({"ipmi/mode": "telnet"})).unwrap_err();
         assert!(unknown.code == 400 && unknown.to_string().contains("\"telnet\""), "{unknown}");
         assert_eq!(names(json!({"ipmi/mode": 7})).unwrap_err().code, 400);

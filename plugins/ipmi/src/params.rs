@@ -79,6 +79,17 @@ pub(crate) fn target(params: &Params, driver: &dyn Driver) -> Result<Target, Err
     if host.is_empty() || host.chars().any(|c| c.is_whitespace() || c.is_control() || "/@?#[]".contains(c)) {
         return Err(odd(name::ADDRESS, "is not a host name or an address"));
     }
+    if driver.name() == "local" {
+        // Whatever machine it is set on, it is this host that would be switched off.
+        if !["local", "localhost", "127.0.0.1", "::1"].contains(&host) {
+            let text = "is not local, but mode local reaches the BMC of the daemon's own host";
+            return Err(odd(name::ADDRESS, text));
+        }
+        let mut target = Target::new("local", "", Secret::default());
+        target.min_gap = Duration::from_millis(number(params, name::MIN_GAP, 50, 0..=60_000)?);
+        target.timeout = Duration::from_secs(number(params, name::TIMEOUT, 8, 1..=120)?);
+        return Ok(target);
+    }
     let username = text(params, name::USERNAME)?;
     let password = Secret::new(text(params, name::PASSWORD)?);
     let (port, timeout) = match driver.name() {

@@ -58,11 +58,6 @@ async fn what_no_driver_can_do_is_said_by_name() {
         assert!(error.messages[0].contains(&format!("driver ipmi cannot {verb}")), "{error}");
         assert!(error.to_string().contains("set ipmi/mode to redfish, which can"), "{error}");
     }
-    for mode in ["local"] {
-        let error = rig.on(bmc.address(), "poweron", json!({"ipmi/mode": mode})).await.unwrap_err();
-        is(&error, 501, "UNSUPPORTED");
-        assert!(error.messages[0].contains(mode), "{error}");
-    }
     // The BMC itself has no such command (IPMI 2.0 §5.2, completion code 0xC1).
     bmc.set_faults([Rule::new(On::Command(0, 4), Effect::Completion { code: 0xc1 })]);
     is(&rig.on(bmc.address(), "identify", json!({})).await.unwrap_err(), 501, "UNSUPPORTED");

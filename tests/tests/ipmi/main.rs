@@ -8,6 +8,7 @@ mod canary;
 mod codes;
 mod daemon;
 mod errors;
+mod local;
 mod lpar;
 mod peers;
 mod racadm;

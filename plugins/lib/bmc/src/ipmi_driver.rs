@@ -193,14 +193,7 @@ impl Ipmi {
             }
             Command::BootGet => {
                 let flags = self.session()?.boot_flags().await?;
-                let device = match flags.device {
-                    ipmi::BootDevice::None => BootDevice::None,
-                    ipmi::BootDevice::Pxe => BootDevice::Pxe,
-                    ipmi::BootDevice::Disk => BootDevice::Disk,
-                    ipmi::BootDevice::Cdrom => BootDevice::Cd,
-                    ipmi::BootDevice::BiosSetup => BootDevice::Bios,
-                    _ => BootDevice::Other,
-                };
+                let device = device(flags.device);
                 Ok(Reply::Boot(BootState {
                     device,
                     valid: flags.valid,
@@ -274,7 +267,7 @@ fn many(command: &Command) -> Option<&'static str> {
 
 /// The request of a command; `None` for what IPMI has no command for. What changes something leaves once:
 /// drp-ipmi would send some of it again.
-fn request(command: &Command) -> Option<ipmi::Command> {
+pub(crate) fn request(command: &Command) -> Option<ipmi::Command> {
     let mut request = match command {
         Command::Chassis => ipmi::ChassisStatus::command(),
         Command::Power(control) => match control {
@@ -343,7 +336,7 @@ fn translate(bmc: &str, error: ipmi::Error) -> BmcError {
 }
 
 /// Codes that say "I have no such thing" against codes that say "not this time" (IPMI 2.0 §5.2, Table 5-2).
-fn completion(code: CompletionCode) -> Kind {
+pub(crate) fn completion(code: CompletionCode) -> Kind {
     match code {
         CompletionCode::INVALID_COMMAND | CompletionCode::INVALID_DATA_FIELD => Kind::Unsupported,
         // Get/Set System Boot Options: parameter not supported.
@@ -362,7 +355,7 @@ fn said(error: &ipmi::Error) -> String {
 }
 
 /// Names of the manufacturers that are met most (IANA enterprise numbers).
-fn manufacturer(id: u32) -> &'static str {
+pub(crate) fn manufacturer(id: u32) -> &'static str {
     match id {
         2 => "IBM",
         11 | 47196 => "HPE",
@@ -373,5 +366,17 @@ fn manufacturer(id: u32) -> &'static str {
         19046 => "Lenovo",
         20301 => "IBM eServer",
         _ => "",
+    }
+}
+
+/// A selector as it was read back.
+pub(crate) fn device(device: ipmi::BootDevice) -> BootDevice {
+    match device {
+        ipmi::BootDevice::None => BootDevice::None,
+        ipmi::BootDevice::Pxe => BootDevice::Pxe,
+        ipmi::BootDevice::Disk => BootDevice::Disk,
+        ipmi::BootDevice::Cdrom => BootDevice::Cd,
+        ipmi::BootDevice::BiosSetup => BootDevice::Bios,
+        _ => BootDevice::Other,
     }
 }
