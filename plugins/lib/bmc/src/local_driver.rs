@@ -197,8 +197,11 @@ mod tests {
     use crate::{BootDevice, PowerControl};
     use std::sync::{Arc, Mutex};
 
+    /// Network function, command and data of what was asked.
+    type Asked = Arc<Mutex<Vec<(u8, u8, Vec<u8>)>>>;
+
     /// Answers with what it was given, and keeps what it was asked.
-    struct Canned(Arc<Mutex<Vec<(u8, u8, Vec<u8>)>>>, Vec<io::Result<(u8, Vec<u8>)>>);
+    struct Canned(Asked, Vec<io::Result<(u8, Vec<u8>)>>);
 
     impl Wire for Canned {
         fn call(&mut self, request: &ipmi::Command, _: Duration) -> io::Result<(u8, Vec<u8>)> {
@@ -207,9 +210,7 @@ mod tests {
         }
     }
 
-    fn session(
-        answers: Vec<io::Result<(u8, Vec<u8>)>>,
-    ) -> (Local<Canned>, Arc<Mutex<Vec<(u8, u8, Vec<u8>)>>>) {
+    fn session(answers: Vec<io::Result<(u8, Vec<u8>)>>) -> (Local<Canned>, Asked) {
         let asked = Arc::default();
         let wire = Some(Canned(Arc::clone(&asked), answers));
         (Local { bmc: "local:0".to_owned(), timeout: Duration::from_secs(1), wire }, asked)
