@@ -4,7 +4,10 @@ use crate::answer::{failed, problem};
 use crate::definition::{POWERPLAN, UNLOCK};
 use crate::params::{Tls, name};
 use crate::{mode, params};
-use drp_bmc::{Attempt, Driver, Fleet, LparDriver, Outcome, RedfishDriver, Target, Trust, Verb};
+use drp_bmc::{
+    Attempt, BmcError, Driver, Fingerprint, Fleet, Kind, LparDriver, Outcome, RedfishDriver, Target, Trust,
+    Verb,
+};
 use drp_plugin_sdk::{Action, Actor, Context, Error, Params, Plugin, Value, json, tracing};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -80,10 +83,18 @@ impl IpmiPlugin {
                 passed_over.push(pass(&*driver, format!("driver {} cannot {command}", driver.name()), 0));
                 continue;
             }
-            let target = self.target(ctx, params, &*driver, action).await?;
+            let target = params::target(params, &*driver)?;
             let bmc = target.endpoint(driver.default_port());
             let began = Instant::now();
-            match self.fleet.run(driver.clone(), target, verb, options.clone()).await {
+            let result = match first_shown(params, &*driver, &target).await {
+                Ok(Some(shown)) => {
+                    let target = self.pin(ctx, target, shown, action).await?;
+                    self.fleet.run(driver.clone(), target, verb, options.clone()).await
+                }
+                Ok(None) => self.fleet.run(driver.clone(), target, verb, options.clone()).await,
+                Err(error) => Err(error),
+            };
+            match result {
                 Ok(mut outcome) => {
                     self.remember(params, driver.name());
                     outcome.attempts.splice(0..0, passed_over);
@@ -127,30 +138,14 @@ impl IpmiPlugin {
         Err(failed(command, machine, &error))
     }
 
-    /// The target, with a certificate that is seen for the first time recorded where that is asked for.
-    async fn target(
+    /// The target, with the certificate that was seen for the first time recorded and pinned.
+    async fn pin(
         &self,
         ctx: &Context,
-        params: &Params,
-        driver: &dyn Driver,
+        mut target: Target,
+        shown: Fingerprint,
         action: &Action,
     ) -> Result<Target, Error> {
-        let mut target = params::target(params, driver)?;
-        if !["redfish", "lpar"].contains(&driver.name()) || params::tls(params)? != Tls::FirstUse {
-            return Ok(target);
-        }
-        let shown = match driver.name() {
-            "lpar" => LparDriver::shown_certificate(&target).await,
-            _ => RedfishDriver::shown_certificate(&target).await,
-        };
-        let Some(shown) = shown.map_err(|error| failed(&action.command, &machine(action), &error))? else {
-            return Err(problem(
-                400,
-                "PARAM",
-                "the BMC showed no certificate to record",
-                "set ipmi/tls-verify to verify",
-            ));
-        };
         let uuid = action.model.get("Uuid").and_then(Value::as_str).unwrap_or_default();
         if ctx.without_daemon() || uuid.is_empty() {
             let next = format!("set {} to {shown} after comparing it", name::TLS_FINGERPRINT);
@@ -214,6 +209,28 @@ impl IpmiPlugin {
             json!({ "unlocked": !unlocked.is_empty(), "driver": names.join(", "), "text": format!("{host}: {text}") }),
         )
     }
+}
+
+/// The certificate that the BMC shows, where it is to be recorded and none is.
+async fn first_shown(
+    params: &Params,
+    driver: &dyn Driver,
+    target: &Target,
+) -> Result<Option<Fingerprint>, BmcError> {
+    if !matches!(params::tls(params), Ok(Tls::FirstUse)) {
+        return Ok(None);
+    }
+    let shown = match driver.name() {
+        "redfish" => RedfishDriver::shown_certificate(target).await?,
+        "lpar" => LparDriver::shown_certificate(target).await?,
+        _ => return Ok(None),
+    };
+    let none = || {
+        let bmc = target.endpoint(driver.default_port());
+        BmcError::new(Kind::Param, bmc, "the BMC showed no certificate to record")
+            .advise("set ipmi/tls-verify to verify")
+    };
+    shown.map(Some).ok_or_else(none)
 }
 
 fn pass(driver: &dyn Driver, error: String, ms: u64) -> Attempt {
