@@ -196,6 +196,12 @@ async fn a_lost_answer_to_clearing_never_clears_twice() {
     bmc.set_faults([Rule::new(CLEAR, Effect::LoseReply).times(1)]);
     let answer = rig.on(bmc.address(), "selclear", json!({"ipmi/timeout": 1})).await.unwrap();
     assert_eq!((&answer["verified"], bmc.shelf(|shelf| shelf.clears)), (&json!(true), 1), "{answer}");
+    // Busy for longer than one question is repeated, after the erasing was begun.
+    let bmc = simulator(|_| {}).await;
+    bmc.shelf(|shelf| shelf.erasing = 2);
+    bmc.set_faults([Rule::new(CLEAR, Effect::Busy { retry_after: None }).skip(1).times(8)]);
+    let answer = rig.good(bmc.address(), "selclear").await;
+    assert_eq!((&answer["verified"], bmc.shelf(|shelf| shelf.clears)), (&json!(true), 1), "{answer}");
     let bmc = simulator(|_| {}).await;
     bmc.set_faults([Rule::new(CLEAR, Effect::LoseRequest).times(1)]);
     let params = json!({"ipmi/timeout": 1, "ipmi/verify-timeout": 1});

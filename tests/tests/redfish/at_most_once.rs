@@ -78,6 +78,38 @@ async fn an_answer_that_is_lost_late_or_garbled_makes_nothing_happen_twice() {
     }
 }
 
+#[tokio::test]
+async fn whatever_the_question_for_a_task_is_answered_with_the_change_is_not_sent_again() {
+    let rig = &Rig::start().await;
+    let trouble = [
+        Effect::Busy { retry_after: None },
+        Effect::WrongState,
+        Effect::Unauthorized,
+        Effect::Http { status: 403, message: None, retry_after: None },
+        Effect::Http { status: 500, message: None, retry_after: None },
+    ];
+    let verbs = verbs().into_iter().filter(|(verb, ..)| ["poweron", "powerreset", "selclear"].contains(verb));
+    let cases = verbs.flat_map(|verb| trouble.clone().map(|effect| (verb.clone(), effect)));
+    let cases = cases.map(async |((verb, powered, op, count, more), effect)| {
+        let bmc = simulator("generic", |config| config.powered = powered).await;
+        bmc.set_faults([
+            Rule::new(On::Redfish(op), Effect::Task { ms: 100, state: "Completed".to_owned() }),
+            Rule::new(On::Redfish(Op::Task), effect.clone()).times(2),
+        ]);
+        let result = rig.on(&bmc, verb, more).await;
+        assert_eq!(count(&bmc.counts()), 1, "{verb} with {effect:?}: {result:?}");
+        if let Err(error) = result {
+            assert_eq!(
+                (error.code, error.r#type.as_str()),
+                (504, "UNCONFIRMED"),
+                "{verb} {effect:?}: {error}"
+            );
+        }
+        assert_eq!(bmc.counts().redfish_most_sessions, 1, "{verb} with {effect:?}");
+    });
+    futures_util::future::join_all(cases).await;
+}
+
 fn op_word(op: Op) -> &'static str {
     op.word()
 }

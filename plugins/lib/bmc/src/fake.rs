@@ -62,6 +62,10 @@ pub(crate) struct World {
     pub(crate) media: Option<String>,
     /// Entries of its event log.
     pub(crate) log: Vec<SelEntry>,
+    /// After something was asked to change: its log counts entries and gives none, as while it is erased.
+    pub(crate) hides_log: bool,
+    /// After something was asked to change: sensors have lost their names.
+    pub(crate) renames_sensors: bool,
     /// It logs that its log was cleared.
     pub(crate) marks_clearing: bool,
     pub(crate) running: usize,
@@ -96,6 +100,8 @@ impl FakeDriver {
             media: None,
             log: Vec::new(),
             marks_clearing: false,
+            hides_log: false,
+            renames_sensors: false,
             running: 0,
             most_running: 0,
         })))
@@ -277,7 +283,15 @@ impl World {
             }
             Command::Read(crate::Part::Sel) => {
                 let total = u64::try_from(self.log.len()).unwrap();
-                return Reply::Data(json!(Sel { total, entries: self.log.clone(), ..Sel::default() }));
+                let asked = self.sent.contains(&Command::SelClear);
+                let mut entries = self.log.clone();
+                if asked && self.hides_log {
+                    entries.clear();
+                }
+                if asked && self.renames_sensors {
+                    entries.iter_mut().for_each(|entry| entry.sensor = "temperature 0x01".to_owned());
+                }
+                return Reply::Data(json!(Sel { total, entries, ..Sel::default() }));
             }
             Command::Read(part) => return Reply::Data(json!({ "part": part.words() })),
             Command::MediaInsert { url, .. } => self.media = Some(url.to_string()),

@@ -98,7 +98,7 @@ impl Job {
             let wait = match error.kind {
                 // Turned away before it was carried out.
                 Kind::Exhausted if !error.maybe_done => Duration::from_secs(1) * (tries + 1),
-                Kind::NodeBusy => match error.retry_after {
+                Kind::NodeBusy if !error.maybe_done => match error.retry_after {
                     Some(asked) if asked > LONGEST_WAIT => return Err(error),
                     Some(asked) => asked.max(Duration::from_millis(500)),
                     None => Duration::from_millis(500) * (tries + 1),

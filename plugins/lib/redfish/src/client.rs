@@ -178,10 +178,21 @@ impl Client {
             return self.transport.check(method, path, answer);
         }
         tracing::debug!(bmc = self.transport.bmc, "the session has expired; logging in again");
+        self.give_back().await;
         self.login = Login::Basic(basic(&self.target)?);
         self.log_in().await?;
         let answer = self.send(method, path, etag, body).await?;
         self.transport.check(method, path, answer)
+    }
+
+    /// Deletes the session that was answered 401: some services say that for other reasons and would keep it beside
+    /// the next one.
+    async fn give_back(&self) {
+        let Login::Session { token, session: Some(session) } = &self.login else { return };
+        let headers = [(TOKEN, token.clone())];
+        if let Err(error) = self.transport.send(&Method::DELETE, session, &headers, None).await {
+            tracing::debug!(bmc = self.transport.bmc, "deleting the old session: {error}");
+        }
     }
 
     async fn send(

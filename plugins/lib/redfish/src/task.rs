@@ -37,7 +37,12 @@ pub(crate) async fn follow(
             Ok(look) => look,
             // The monitor goes away when its task has ended.
             Err(Error::Unsupported { .. }) => return Ok(()),
-            Err(error) => return Err(late(error)),
+            // Busy with what it was asked for. As an error it would say that the change was turned away.
+            Err(Error::Busy { retry_after, .. }) if begun.elapsed() <= LONGEST => {
+                pause = retry_after;
+                continue;
+            }
+            Err(error) => return Err(late(client, error)),
         };
         pause = look.retry_after();
         let state = look.body.as_ref().and_then(|b| b.get("TaskState")).and_then(Value::as_str);
@@ -78,9 +83,13 @@ fn ended(client: &Client, method: &Method, path: &str, state: &str, look: &Answe
     Error::Task { bmc: client.bmc().to_owned(), request, state: clean(state), said }
 }
 
-/// The change was accepted before this happened.
-fn late(error: Error) -> Error {
+/// The change was accepted before this happened, so that nothing here may read as a refusal of it.
+fn late(client: &Client, error: Error) -> Error {
     match error {
+        Error::Busy { .. } | Error::Refused { .. } | Error::Credentials { .. } | Error::Exhausted { .. } => {
+            let (bmc, request) = (client.bmc().to_owned(), "the question for an accepted task".to_owned());
+            Error::Protocol { bmc, request, what: error.to_string(), maybe_done: true }
+        }
         Error::Unreachable { bmc, why, .. } => Error::Unreachable { bmc, why, maybe_done: true },
         Error::Silent { bmc, request, waited, .. } => {
             Error::Silent { bmc, request, waited, maybe_done: true }

@@ -1,7 +1,7 @@
 //! Clearing the system event log: sent once, and read back.
 
 use crate::job::Job;
-use crate::reading::Sel;
+use crate::reading::{Sel, SelEntry};
 use crate::{BmcError, Command, Kind, Outcome, Part};
 use serde_json::json;
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub(super) async fn clear(job: &mut Job) -> Result<Outcome, BmcError> {
             }
         };
         // What was logged since the clearing, such as that the log was cleared, may be there.
-        if let Some(after) = after.filter(|after| after.total == 0 || !holds_any_of(after, &before)) {
+        if let Some(after) = after.filter(|after| cleared(after, &before)) {
             job.glance().await;
             let removed = before.total;
             let new = after.total;
@@ -60,8 +60,17 @@ pub(super) async fn clear(job: &mut Job) -> Result<Outcome, BmcError> {
     }
 }
 
-fn holds_any_of(after: &Sel, before: &Sel) -> bool {
-    after.entries.iter().any(|entry| before.entries.contains(entry))
+/// Whether the log was read, and nothing from before is in it. One that counts entries and gives none is still erasing.
+fn cleared(after: &Sel, before: &Sel) -> bool {
+    let read = after.missing.is_none() && !after.entries.is_empty();
+    after.total == 0
+        || (read && !after.entries.iter().any(|new| before.entries.iter().any(|old| same(old, new))))
+}
+
+/// Whether that is one entry. Its words may differ: they come from sensor data records, which cannot always be read.
+fn same(old: &SelEntry, new: &SelEntry) -> bool {
+    (&old.id, &old.time, &old.kind, old.asserted, old.severity)
+        == (&new.id, &new.time, &new.kind, new.asserted, new.severity)
 }
 
 async fn read(job: &mut Job) -> Result<Sel, BmcError> {

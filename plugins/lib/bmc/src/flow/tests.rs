@@ -211,6 +211,21 @@ async fn a_lost_answer_to_clearing_is_settled_by_reading_and_never_by_clearing_a
     }
 }
 
+#[tokio::test]
+async fn a_log_that_still_counts_its_entries_is_not_taken_for_cleared() {
+    let driver = FakeDriver::new(Power::On);
+    driver.world().log = vec![logged("1")];
+    driver.world().hides_log = true;
+    driver.world().change_faults.push_back(Fault::Ignored);
+    let error = once(&driver, Verb::SelClear).await.unwrap_err();
+    assert_eq!(error.kind, Kind::Unconfirmed, "{error}");
+    // The same entry in other words is the same entry.
+    driver.world().hides_log = false;
+    driver.world().renames_sensors = true;
+    driver.world().change_faults.push_back(Fault::Ignored);
+    assert_eq!(once(&driver, Verb::SelClear).await.unwrap_err().kind, Kind::Unconfirmed);
+}
+
 fn fault() -> impl Strategy<Value = Fault> {
     prop_oneof![
         4 => Just(Fault::None),

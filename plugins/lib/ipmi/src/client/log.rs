@@ -136,6 +136,8 @@ impl Session {
                 // The reservation ends with the erasing, or this BMC does not tell how far it is: what is in the log
                 // tells more.
                 Err(Error::Completion { .. }) => return Ok(false),
+                // Many are busy while they erase. As an error it would say that nothing was begun.
+                Err(Error::Busy { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
