@@ -127,7 +127,13 @@ impl<W: Wire> Local<W> {
             Ok((0, data)) => Ok(data),
             Ok((code, _)) => {
                 let code = CompletionCode(code);
-                Err(self.error(completion(code), format!("the BMC refused {name}: {code}")))
+                let kind = match code {
+                    CompletionCode::NODE_BUSY => Kind::NodeBusy,
+                    code => completion(code),
+                };
+                let error = self.error(kind, format!("the BMC refused {name}: {code}"));
+                // Timeout while processing; response could not be provided; duplicated request.
+                Err(if matches!(code.0, 0xc3 | 0xce | 0xcf) { error.maybe_done() } else { error })
             }
             Err(why) if matches!(why.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) => {
                 Err(self
@@ -243,6 +249,12 @@ mod tests {
         ]);
         for kind in [Kind::Unsupported, Kind::Refused, Kind::Silent, Kind::Protocol] {
             assert_eq!(local.send(Command::Chassis).await.unwrap_err().kind, kind);
+        }
+        // As over the network: busy is tried again, and some codes leave it open whether the command ran.
+        for (code, kind, open) in [(0xc0, Kind::NodeBusy, false), (0xc3, Kind::Refused, true)] {
+            let (mut local, _) = session(vec![Ok((code, vec![]))]);
+            let error = local.send(Command::Power(PowerControl::Down)).await.unwrap_err();
+            assert_eq!((error.kind, error.maybe_done), (kind, open), "{code:#x}");
         }
     }
 }
