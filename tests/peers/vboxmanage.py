@@ -11,8 +11,8 @@ VBOX_STATE names the folder that stands for a user's VirtualBox:
   faults.json  a list of {"on": words, "effect": E, "times": N, ...}: the first whose words begin the command holds, N times
   log          one JSON line for each command: its words and what became of it
 Effects: slow (seconds), hang (with a child of its own), garbage, flood, lose (done, then killed before it says so),
-die (killed before anything is done), locked, refuse (text), ignore (says yes, does nothing), later (reads: the new
-state shows after so many showvminfo).
+die (killed before anything is done), pass (as usual, so that a later fault of the same words begins after it), locked,
+refuse (text), ignore (says yes, does nothing), later (reads: the new state shows after so many showvminfo).
 """
 import fcntl
 import json

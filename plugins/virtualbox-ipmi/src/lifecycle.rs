@@ -138,7 +138,8 @@ async fn removed(inner: &Arc<Inner>, ctx: &Context, machine: &Machine) -> Result
     }
     let id =
         own_text(machine, name::ID).filter(|id| is_uuid(id)).unwrap_or(&machine.uuid).to_ascii_lowercase();
-    let imported = own(machine, name::IMPORTED) == Some(&json!(true));
+    // What this plugin makes says so before anything is sent; a machine that merely names a virtual machine does not.
+    let imported = own(machine, name::IMPORTED) == Some(&json!(true)) || own(machine, name::STATE).is_none();
     if imported && !params::flag(&inner.settings(), name::DESTROY_IMPORTED, false)? {
         tracing::info!(
             "machine {} is deleted; its virtual machine {id} was not made by this plugin, and stays",

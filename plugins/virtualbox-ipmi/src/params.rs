@@ -6,6 +6,7 @@ use drp_plugin_sdk::{Error, Params, Secret, Value};
 use drp_vbox::{Hardware, KnownHosts, Place, SshKey, SshTarget, own_user};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::AsyncReadExt;
 
 /// Names of params.
 pub(crate) mod name {
@@ -43,7 +44,7 @@ pub(crate) const OVERRIDES: [&str; 6] =
     [name::USER, name::HOST, name::SSH_USER, name::SSH_KEY, name::SSH_PORT, name::SSH_KNOWN_HOSTS];
 
 /// Largest `known_hosts` that is read, in bytes.
-const MAX_KNOWN_HOSTS: usize = 4 << 20;
+const MAX_KNOWN_HOSTS: u64 = 4 << 20;
 
 /// Params of an action over those of the plugin object. Which program runs is only the plugin object's to say: whoever
 /// may run an action may not run programs.
@@ -109,14 +110,27 @@ async fn known_hosts(params: &Params) -> Result<String, Error> {
             Err(_) => return Ok(String::new()),
         },
     };
-    match tokio::fs::read(&path).await {
-        Ok(bytes) if bytes.len() <= MAX_KNOWN_HOSTS => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+    match read_bounded(&path).await {
+        Ok(bytes) if bytes.len() as u64 <= MAX_KNOWN_HOSTS => {
+            Ok(String::from_utf8_lossy(&bytes).into_owned())
+        }
         Ok(_) => Err(odd(name::SSH_KNOWN_HOSTS, "names a file of more than 4 MB")),
         Err(error) if must => {
             Err(odd(name::SSH_KNOWN_HOSTS, &format!("names a file that cannot be read: {error}")))
         }
         Err(_) => Ok(String::new()),
     }
+}
+
+/// One byte more than the bound at most, of a plain file only: machines and actions may name the file, and a device has no
+/// end, a pipe perhaps no beginning.
+async fn read_bounded(path: &str) -> std::io::Result<Vec<u8>> {
+    if !tokio::fs::metadata(path).await?.is_file() {
+        return Err(std::io::Error::other("it is no plain file"));
+    }
+    let mut bytes = Vec::new();
+    tokio::fs::File::open(path).await?.take(MAX_KNOWN_HOSTS + 1).read_to_end(&mut bytes).await?;
+    Ok(bytes)
 }
 
 /// Words before the program.
@@ -273,6 +287,23 @@ mod tests {
         assert_eq!(program(&merged).unwrap(), "VBoxManage");
         assert!(prefix(&merged).unwrap().is_empty());
         assert_eq!(merged.value("virtualbox/ssh-port"), Some(&json!(23)));
+    }
+
+    #[tokio::test]
+    async fn only_a_plain_file_of_some_size_is_read() {
+        let known = |path: &str| params(json!({"virtualbox/ssh-known-hosts": path}));
+        for (path, words) in
+            [("/dev/zero", "no plain file"), ("/tmp", "no plain file"), ("/nonexistent/x", "cannot be read")]
+        {
+            let error = known_hosts(&known(path)).await.unwrap_err().to_string();
+            assert!(error.contains(words), "{path}: {error}");
+        }
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(MAX_KNOWN_HOSTS).unwrap();
+        let path = file.path().display().to_string();
+        assert_eq!(known_hosts(&known(&path)).await.unwrap().len() as u64, MAX_KNOWN_HOSTS);
+        file.as_file().set_len(MAX_KNOWN_HOSTS + 1).unwrap();
+        assert!(known_hosts(&known(&path)).await.unwrap_err().to_string().contains("4 MB"));
     }
 
     #[tokio::test]

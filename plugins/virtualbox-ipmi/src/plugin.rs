@@ -142,8 +142,15 @@ impl Inner {
             if let Some(host) = hosts.get(&key) {
                 return Ok(host.clone());
             }
-            let dropped =
-                if hosts.len() >= HOSTS { hosts.drain().map(|(_, host)| host).collect() } else { Vec::new() };
+            let mut dropped = Vec::new();
+            if hosts.len() >= HOSTS {
+                // Not those that are at work: closing them would cost commands their answers, and free machines that are
+                // being changed for a second change.
+                let (busy, idle): (Vec<_>, Vec<_>) =
+                    hosts.drain().partition(|(_, host)| Arc::strong_count(host) > 1);
+                hosts.extend(busy);
+                dropped.extend(idle.into_iter().map(|(_, host)| host));
+            }
             let host = Arc::new(Host::new(vbox, gap, ctx.cancelled().clone()));
             hosts.insert(key, host.clone());
             (host, dropped)

@@ -2,12 +2,16 @@
 
 use crate::answer::Failure;
 use crate::flow::{Sent, read_until, sent, settled};
-use crate::host::Host;
+use crate::host::{Claim, Host};
 use crate::outcome::Outcome;
 use drp_plugin_sdk::json;
 use drp_vbox::{Boot, Info, Kind, Power, VboxError};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
+
+/// Between two tries to claim a machine.
+const CLAIM_PAUSE: Duration = Duration::from_millis(100);
 
 /// What can be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,13 +89,31 @@ pub(crate) async fn run(
         return Ok(out.end(text));
     }
     let uuid = info.uuid;
-    let _claim = host.claim(&uuid, verb.name())?;
+    let _claim = match verb {
+        Verb::Boot(boot) if !limits.boot_wait.is_zero() => {
+            claim_when_off(host, &uuid, boot, limits.boot_wait).await?
+        }
+        _ => host.claim(&uuid, verb.name())?,
+    };
     match verb {
         Verb::Boot(boot) => set_boot(host, &uuid, boot, limits, out).await,
         Verb::Cycle => cycle(host, &uuid, limits, out).await,
         Verb::On => on(host, &uuid, limits, out).await,
         Verb::Soft => soft(host, &uuid, limits, out).await,
         Verb::Off | Verb::Status => off(host, &uuid, limits, out).await,
+    }
+}
+
+/// Waits until the machine is off, and claims it. Nothing is claimed while it waits: what switches it off may be another
+/// action of this plugin, whose end is waited for, too.
+async fn claim_when_off(host: &Arc<Host>, uuid: &str, boot: Boot, limit: Duration) -> Result<Claim, Failure> {
+    let end = Instant::now() + limit;
+    read_until(host, uuid, limit, |info| info.power() == Power::Off || boot.is_order_of(info)).await?;
+    loop {
+        match host.claim(uuid, Verb::Boot(boot).name()) {
+            Err(Failure::Conflict(_)) if Instant::now() < end => host.pause(CLAIM_PAUSE).await?,
+            claim => return claim,
+        }
     }
 }
 
@@ -207,8 +229,11 @@ async fn cycle(host: &Host, uuid: &str, limits: Limits, mut out: Outcome) -> Res
     host.start_turn().await?;
     match sent(host.vbox.reset(uuid).await)? {
         Sent::Done => {
-            let after = host.vbox.info(uuid).await?;
-            seen(&mut out, &after);
+            // It was accepted, so that a reading that fails is no failure of it, and asking again would reset again.
+            match host.vbox.info(uuid).await {
+                Ok(after) => seen(&mut out, &after),
+                Err(error) => out.attempt(error.what),
+            }
             let text = format!(
                 "sent but not confirmed: the reset was accepted and power is {}; a reset leaves nothing to read",
                 out.state
@@ -248,7 +273,14 @@ async fn soft(host: &Host, uuid: &str, limits: Limits, mut out: Outcome) -> Resu
             Err(error) if error.kind == Kind::State => "it was off by then".to_owned(),
             Err(error) => return Err(error.into()),
         };
-        let (info, off) = read_until(host, uuid, limits.soft, |info| info.power() == Power::Off).await?;
+        let read = read_until(host, uuid, limits.soft, |info| info.power() == Power::Off).await;
+        let (info, off) = match read {
+            Err(Failure::Vbox(error)) => {
+                let text = format!("the power button was pressed; sent but not confirmed: {}", error.what);
+                return Err(Failure::Unconfirmed(Box::new(out.end(text))));
+            }
+            read => read?,
+        };
         if off {
             steps.push(json!({"step": "acpipowerbutton", "result": pressed}));
             seen(&mut out, &info);
@@ -289,17 +321,14 @@ async fn set_boot(
         );
     }
     if before.power() == Power::On {
-        let (now, off) = read_until(host, uuid, limits.boot_wait, |info| info.power() == Power::Off).await?;
-        if !off {
-            let what = format!(
-                "the machine is {}, and VirtualBox changes the boot order of machines that are off only; nothing was sent",
-                now.state
-            );
-            return Err(Failure::State(
-                what,
-                "poweroff or powersoft it first, or set virtualbox/boot-wait to seconds to wait for that",
-            ));
-        }
+        let what = format!(
+            "the machine is {}, and VirtualBox changes the boot order of machines that are off only; nothing was sent",
+            before.state
+        );
+        return Err(Failure::State(
+            what,
+            "poweroff or powersoft it first, or set virtualbox/boot-wait to seconds to wait for that",
+        ));
     }
     let answer = sent(host.vbox.set_boot(uuid, boot).await)?;
     if let Sent::Lost(what) = &answer {

@@ -42,6 +42,8 @@ impl<T: Send + 'static> Work<T> {
         let (queues, gate, uuid) = (self.queues.clone(), self.gate.clone(), uuid.to_owned());
         tokio::spawn(async move {
             loop {
+                // First the place, then the order: what waits for a place is still counted.
+                let Ok(_permit) = gate.acquire().await else { return };
                 let next = {
                     let mut queues = queues.lock().unwrap_or_else(PoisonError::into_inner);
                     let next = queues.get_mut(&uuid).and_then(VecDeque::pop_front);
@@ -51,7 +53,6 @@ impl<T: Send + 'static> Work<T> {
                     next
                 };
                 let Some(order) = next else { return };
-                let Ok(_permit) = gate.acquire().await else { return };
                 run(order).await;
             }
         });
@@ -85,5 +86,13 @@ mod tests {
         assert!(work.queues.lock().unwrap().is_empty(), "nothing is kept of machines without work");
         let taken = (0..WAITING + 5).filter(|_| work.order("c", 0, |_| std::future::pending())).count();
         assert_eq!(taken, WAITING);
+        // Orders of many machines count, too.
+        let work = Work::<u32>::default();
+        let mut taken = 0;
+        for n in 0..WAITING + 50 {
+            taken += usize::from(work.order(&n.to_string(), 0, |_| std::future::pending()));
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(taken, WAITING + AT_ONCE);
     }
 }

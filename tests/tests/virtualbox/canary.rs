@@ -67,6 +67,16 @@ async fn the_key_turns_up_nowhere() {
     canary.look("commands", format!("{:?}", vbox.log("")));
     canary.end_of(&daemon, &mut events).await;
     canary.stop(watch);
-    canary.check(&["result", "event", "daemon log", "log buffer", "sshd log", "commands"]);
+    canary.check(&[
+        "result",
+        "event",
+        "daemon log",
+        "log buffer",
+        "sshd log",
+        "commands",
+        "argv",
+        "environment",
+        "file",
+    ]);
     let _: Value = daemon.get("machines").await;
 }

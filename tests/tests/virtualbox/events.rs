@@ -120,6 +120,24 @@ async fn what_was_there_before_is_not_destroyed_unasked() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_that_only_names_a_virtual_machine_does_not_take_it_along() {
+    let Some(vbox) = VirtualBox::start() else { return };
+    vbox.add("old one", UUID);
+    let daemon = builder(&vbox, Way::Local).start();
+    // Made while the plugin was not there, so that it never took it over.
+    let machine = json!({"Name": "web-1", "Params": {"machine-plugin": "vbox", "virtualbox/id": UUID}});
+    daemon.wait_for("plugin_providers/virtualbox-ipmi", |answer| answer.status == 200).await;
+    daemon.expect(201, "POST", "machines", machine).await;
+    let mut params = settings(None);
+    params["virtualbox/import-existing"] = json!(false);
+    make_plugin(&daemon, params, None).await;
+    daemon.wait_plugin("vbox").await;
+    daemon.expect(200, "DELETE", "machines/Name:web-1", json!(null)).await;
+    wait_log(&daemon, "was not made by this plugin").await;
+    assert_eq!((vbox.state()["vms"].as_array().unwrap().len(), vbox.count("unregistervm")), (1, 0));
+}
+
 /// Waits until the log buffer holds that.
 async fn wait_log(daemon: &Daemon, text: &str) {
     daemon.wait_for("logs", |answer| answer.text().contains(text)).await;

@@ -27,6 +27,18 @@ async fn at_most_once(way: Way) {
     let text = rig.bad("powercycle", json!({}), 504, "UNCONFIRMED").await;
     assert!(text.contains("Evidence: {") && text.contains("\"requested\":\"cycle\""), "{text}");
     assert_eq!(rig.vbox.vm("node 1")["resets"], 1);
+    // One that was accepted stays accepted when nothing can be read after it.
+    let unreadable = json!([
+        {"on": "showvminfo", "effect": "pass", "times": 2}, {"on": "showvminfo", "effect": "garbage", "times": 99},
+    ]);
+    rig.vbox.faults(unreadable.clone());
+    let cycle = rig.good("powercycle", json!({})).await;
+    assert!(cycle["verified"] == false && cycle["attempts"][0]["error"] != "", "{cycle}");
+    rig.vbox.faults(unreadable);
+    let text = rig.bad("powersoft", json!({"virtualbox/soft-timeout": 1}), 504, "UNCONFIRMED").await;
+    assert!(text.contains("the power button was pressed"), "{text}");
+    let vm = rig.vbox.vm("node 1");
+    assert_eq!((&vm["resets"], &vm["presses"]), (&json!(2), &json!(1)));
     // A yes without an effect is no success; neither is a death before it.
     for effect in ["ignore", "die"] {
         rig.vbox.faults(json!([{"on": "controlvm poweroff", "effect": effect}]));

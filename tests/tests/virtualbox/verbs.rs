@@ -59,15 +59,17 @@ async fn every_verb(way: Way) {
 
     // Waiting for a machine to be off, for its boot order.
     rig.good("poweron", json!({})).await;
-    let (boot, off) = tokio::join!(rig.good("nextbootpxe", json!({"virtualbox/boot-wait": 20})), async {
-        while rig.vbox.log("showvminfo").len() < 2 {
-            tokio::task::yield_now().await;
+    let before = rig.vbox.log("showvminfo").len();
+    let (boot, off) = tokio::join!(rig.good("nextbootpxe", json!({"virtualbox/boot-wait": 30})), async {
+        while rig.vbox.log("showvminfo").len() < before + 3 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
-        // The machine is claimed by the boot action: the guest shuts down by itself.
-        rig.vbox.set("node 1", "state", "poweroff");
+        // What switches it off may be another action.
+        rig.good("poweroff", json!({})).await
     });
-    let () = off;
+    check(&off, "off", true);
     check(&boot, "off", true);
+    assert_eq!(rig.vbox.vm("node 1")["boot"][0], "net");
 
     // Paused is on, and goes on when it is switched on.
     rig.good("poweron", json!({})).await;

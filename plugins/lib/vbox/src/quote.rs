@@ -1,14 +1,23 @@
 //! Words for the shell of the other side. SSH carries one command line, which the login shell there splits again.
 
-/// One word, in quotes that no POSIX shell (nor csh or fish) looks into. The only character that ends them is the quote
-/// itself.
+/// One word, in quotes that no POSIX shell (nor csh or fish) looks into. The quote itself ends them, and so stands
+/// outside; so does the backslash, which fish takes for an escape inside, too.
 #[must_use]
 pub fn word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@+".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         return text.to_owned();
     }
-    format!("'{}'", text.replace('\'', r"'\''"))
+    let mut out = String::from("'");
+    for c in text.chars() {
+        match c {
+            '\'' => out.push_str(r"'\''"),
+            '\\' => out.push_str(r"'\\'"),
+            c => out.push(c),
+        }
+    }
+    out.push('\'');
+    out
 }
 
 /// A whole command line.
@@ -28,6 +37,7 @@ mod tests {
         assert_eq!(word("a b"), "'a b'");
         assert_eq!(word(""), "''");
         assert_eq!(word("it's"), r"'it'\''s'");
+        assert_eq!(word(r"a\"), r"'a'\\''");
         assert_eq!(line(["VBoxManage", "startvm", "$(reboot)"]), "VBoxManage startvm '$(reboot)'");
     }
 
