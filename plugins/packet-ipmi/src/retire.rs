@@ -44,6 +44,14 @@ impl Work {
                     _ => work.by_tag(project, &uuid).await?,
                 };
                 let Some(id) = id else { return Ok(None) };
+                if let Some(other) = work.records()?.with_device(&id).await?.first() {
+                    tracing::warn!(
+                        "machine {uuid} was deleted; machine {} ({}) has its device {id}, too, which stays",
+                        other.name,
+                        other.uuid
+                    );
+                    return Ok(None);
+                }
                 work.give_back(&id, Some(&operation)).await.map(Some)
             };
             match outcome.await {

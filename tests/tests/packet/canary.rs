@@ -53,5 +53,5 @@ async fn no_secret_is_left_anywhere() {
     }
     canary.end_of(&rig.daemon, &mut events).await;
     canary.stop(watch);
-    canary.check(&["result", "error", "event", "daemon log"]);
+    canary.check(&["result", "error", "event", "daemon log", "log buffer", "argv", "environment", "file"]);
 }

@@ -205,3 +205,19 @@ fn coming(rig: &Rig) -> usize {
     let ids = world.ids();
     ids.iter().filter(|id| world.device(id).is_some_and(|device| device["state"] != "active")).count()
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_another_machine_has_too_stays() {
+    let rig = Rig::start().await;
+    let id = rig.active("node-1").await;
+    let twin = json!({"Name": "twin", "Params": {"machine-plugin": "metal", "packet/uuid": id}});
+    rig.daemon.expect(201, "POST", "machines", twin).await;
+    rig.state("twin", "active").await;
+    rig.daemon.expect(200, "DELETE", "machines/Name:twin", Value::Null).await;
+    rig.daemon.wait_for("logs", |answer| answer.text().contains("has its device")).await;
+    assert!(rig.metal.requests("DELETE", "/").is_empty());
+    // The last one takes it along.
+    rig.daemon.expect(200, "DELETE", "machines/Name:node-1", Value::Null).await;
+    rig.daemon.wait_for("logs", |answer| answer.text().contains("was deleted, and its device")).await;
+    assert_eq!(rig.metal.requests("DELETE", "/devices/").len(), 1);
+}
