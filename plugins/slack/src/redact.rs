@@ -64,7 +64,11 @@ impl Secrets {
 
     fn at(&self, value: &Value, depth: usize) -> Value {
         match value {
-            Value::String(text) => Value::String(self.scrub(&crate::mrkdwn::cut(text, TEXT))),
+            // Cut last: half a credential is not known as one.
+            Value::String(text) => {
+                let text = self.scrub(&crate::mrkdwn::cut(text, 4 * TEXT));
+                Value::String(crate::mrkdwn::cut(&text, TEXT))
+            }
             Value::Array(_) | Value::Object(_) if depth >= DEPTH => Value::String("…".to_owned()),
             Value::Array(list) => {
                 let mut kept: Vec<Value> =
@@ -96,6 +100,8 @@ impl Secrets {
     pub(crate) fn scrub(&self, text: &str) -> String {
         let mut out = String::with_capacity(text.len());
         let mut hide_next = false;
+        // The word before was the name of a secret, as in JSON: `"password": "…"`.
+        let mut named = false;
         for piece in text.split_inclusive(|c: char| c.is_whitespace() || "\"'`,;<>|".contains(c)) {
             let word = piece.trim_end_matches(|c: char| c.is_whitespace() || "\"'`,;<>|".contains(c));
             let end = &piece[word.len()..];
@@ -104,14 +110,14 @@ impl Secrets {
                 continue;
             }
             let hide = std::mem::take(&mut hide_next);
+            let after_name = std::mem::take(&mut named);
             if hide || is_credential(word) {
                 out.push_str(HIDDEN);
-            } else if let Some((name, value)) =
-                word.split_once('=').filter(|(name, value)| !value.is_empty() && is_secret_name(name))
-            {
-                let _ = value;
+            } else if after_name && matches!(word, ":" | "=") {
+                hide_next = true;
+                out.push_str(word);
+            } else if let Some(name) = named_value(word, after_name) {
                 out.push_str(name);
-                out.push('=');
                 out.push_str(HIDDEN);
             } else if let Some(plain) = without_login(word) {
                 out.push_str(&plain);
@@ -119,6 +125,7 @@ impl Secrets {
                 hide_next = matches!(word.to_ascii_lowercase().as_str(), "bearer" | "basic")
                     || word.strip_suffix([':', '=']).is_some_and(is_secret_name)
                     || (word.starts_with('-') && is_secret_name(word));
+                named = is_secret_name(word);
                 out.push_str(word);
             }
             out.push_str(end);
@@ -134,6 +141,19 @@ impl Secrets {
         }
         out
     }
+}
+
+/// The part of `name=value` or `name:value` before the value, when that is a secret's name; also of the later ones in
+/// `…?a=1&name=value`. `after_name`: the name was the word before.
+fn named_value(word: &str, after_name: bool) -> Option<&str> {
+    let value_at = word.match_indices(['=', ':']).find(|(at, _)| {
+        let before = &word[..*at];
+        let name = before.rsplit(['?', '&', '=', ':']).next().unwrap_or_default();
+        *at + 1 < word.len()
+            && !word[at + 1..].starts_with("//")
+            && (is_secret_name(name) || (before.is_empty() && after_name))
+    });
+    value_at.map(|(at, _)| &word[..=at])
 }
 
 /// Slack's tokens and webhook addresses.
@@ -236,6 +256,28 @@ mod tests {
             clean["Text"],
             "curl -H 'Authorization: Bearer (secret)' https://(secret)@host/x (secret) (secret) password=(secret) secret: (secret) end"
         );
+        for (text, left) in [
+            (
+                r#"{"user": "root", "password": "hunter2", "port": 1}"#,
+                r#"{"user": "root", "password": "(secret)", "port": 1}"#,
+            ),
+            (
+                r#"{"user":"root","password":"hunter2","pin":1}"#,
+                r#"{"user":"root","password":"(secret)","pin":1}"#,
+            ),
+            (r#"{"token":4711}"#, r#"{"token":(secret)"#),
+            ("password:hunter2 password : hunter2", "password:(secret) password : (secret)"),
+            ("https://h/x?a=1&api_key=hunter2", "https://h/x?a=1&api_key=(secret)"),
+            (
+                "at 12:34:56 https://secret.example/a the password was refused",
+                "at 12:34:56 https://secret.example/a the password was refused",
+            ),
+        ] {
+            assert_eq!(secrets.scrub(text), left);
+        }
+        let cut = format!("{}own-canary", "x ".repeat(497));
+        let clean = secrets.clean(&json!({ "t": cut })).to_string();
+        assert!(!clean.contains("own-"), "half a credential: {clean}");
         let key = "-----BEGIN RSA PRIVATE KEY-----\nMII".to_owned();
         assert_eq!(secrets.scrub(&key), HIDDEN);
     }
