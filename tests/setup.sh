@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests need and is absent: real BMC peers from Debian, pyghmi, PyNaCl and others in a Python venv.
+# Installs what the tests need and is absent: real BMC peers from Debian, pyghmi, PyNaCl and others in a Python venv, a kernel to boot.
 # Says what it cannot install; tests whose peer is missing then say SKIPPED.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -40,4 +40,10 @@ if ! cmp -s tests/peers/requirements.txt "$stamp" 2>/dev/null; then
   else
     echo "setup: MISSING the Python venv; the tests with Python peers will say SKIPPED" >&2
   fi
+fi
+
+# What boots in QEMU with a BMC of its own.
+if [ ! -f .guest/complete ]; then
+  echo "setup: Debian's kernel and busybox for the guest of tests/peers/guest.sh"
+  tests/peers/guest.sh || echo "setup: MISSING the guest; the tests that boot it will say SKIPPED" >&2
 fi

@@ -4,6 +4,7 @@
 //!
 //! `let Some(bmc) = IpmiSim::start() else { return };` is how a test begins: it has said SKIPPED when `ipmi_sim` is absent.
 
+mod guest;
 mod hmc;
 mod ipmi_sim;
 pub mod metal;
@@ -18,6 +19,7 @@ mod sushy;
 mod tool;
 mod vboxmanage;
 
+pub use guest::{Ended, Guest};
 pub use hmc::{Hmc, HmcFault, HmcWorld, PARTITIONS};
 pub use ipmi_sim::IpmiSim;
 pub use process::{find_program, free_tcp_port, free_udp_port, skipped, wait_until};

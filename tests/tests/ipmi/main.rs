@@ -9,6 +9,7 @@ mod codes;
 mod daemon;
 mod errors;
 mod local;
+mod local_guest;
 mod lpar;
 mod peers;
 mod racadm;

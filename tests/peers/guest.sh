@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Puts what a Linux guest needs into .guest: Debian's kernel, its IPMI modules, a static busybox. Nothing is installed.
+# Debian's kernel, since it has the drivers of system interfaces; the running one may have none. Done once.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+dir=.guest
+[ -f "$dir/complete" ] && exit 0
+for program in apt-get apt-cache dpkg; do
+  command -v "$program" >/dev/null || { echo "guest.sh: no $program: this is for Debian" >&2; exit 1; }
+done
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+# Root's downloads are apt's own user's.
+chmod 755 "$work"
+find_kernel() { apt-cache depends linux-image-amd64 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)$/\1/p' | head -n 1; }
+kernel=$(find_kernel)
+if [ -z "$kernel" ] && [ "$(id -u)" -eq 0 ]; then
+  apt-get update -qq
+  kernel=$(find_kernel)
+fi
+[ -n "$kernel" ] || { echo "guest.sh: apt knows no kernel; apt-get update" >&2; exit 1; }
+# Lists that are old name packages that are gone.
+fetch() { (cd "$work" && timeout 300 apt-get download -qq "$kernel" busybox-static >/dev/null 2>"$work/errors"); }
+if ! fetch; then
+  if [ "$(id -u)" -eq 0 ]; then apt-get update -qq; kernel=$(find_kernel); fi
+  fetch || { cat "$work/errors" >&2; exit 1; }
+fi
+for package in "$work"/*.deb; do dpkg -x "$package" "$work/root"; done
+
+rm -rf "$dir"
+mkdir -p "$dir"
+cp "$work"/root/boot/vmlinuz-* "$dir/vmlinuz"
+busybox=$(find "$work/root" -path '*bin/busybox' -type f)
+cp "$busybox" "$dir/busybox"
+# These three depend on each other alone.
+for module in ipmi_msghandler ipmi_si ipmi_devintf; do
+  found=$(find "$work/root" -name "$module.ko*")
+  case $found in
+    *.ko) cp "$found" "$dir/" ;;
+    *.ko.xz) xz -dc "$found" > "$dir/$module.ko" ;;
+    *) echo "guest.sh: $kernel has no $module" >&2; exit 1 ;;
+  esac
+done
+echo "$kernel" > "$dir/complete"
