@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests need and is absent: real BMC peers from Debian, pyghmi, PyNaCl and others in a Python venv, a kernel to boot.
+# Installs what the tests need and is absent: real BMC peers from Debian, pyghmi, PyNaCl and others in a Python venv,
+# a kernel to boot in QEMU.
 # Says what it cannot install; tests whose peer is missing then say SKIPPED.
 set -euo pipefail
 cd "$(dirname "$0")/.."

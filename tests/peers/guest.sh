@@ -14,17 +14,21 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # Root's downloads are apt's own user's.
 chmod 755 "$work"
-find_kernel() { apt-cache depends linux-image-amd64 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)$/\1/p' | head -n 1; }
+# Says nothing when the lists have none.
+find_kernel() {
+  { apt-cache depends linux-image-amd64 2>/dev/null || true; } |
+    sed -n 's/^ *Depends: \(linux-image-[0-9].*\)$/\1/p' | head -n 1
+}
 kernel=$(find_kernel)
 if [ -z "$kernel" ] && [ "$(id -u)" -eq 0 ]; then
-  apt-get update -qq
+  apt-get update -qq || true
   kernel=$(find_kernel)
 fi
 [ -n "$kernel" ] || { echo "guest.sh: apt knows no kernel; apt-get update" >&2; exit 1; }
 # Lists that are old name packages that are gone.
 fetch() { (cd "$work" && timeout 300 apt-get download -qq "$kernel" busybox-static >/dev/null 2>"$work/errors"); }
 if ! fetch; then
-  if [ "$(id -u)" -eq 0 ]; then apt-get update -qq; kernel=$(find_kernel); fi
+  if [ "$(id -u)" -eq 0 ]; then apt-get update -qq || true; kernel=$(find_kernel); fi
   fetch || { cat "$work/errors" >&2; exit 1; }
 fi
 for package in "$work"/*.deb; do dpkg -x "$package" "$work/root"; done

@@ -1,5 +1,5 @@
 //! The local driver on a host without a BMC: what it says then, and that it never takes another machine for this host.
-//! Its requests and answers are tested beside its code. No BMC behind `/dev/ipmi0` was at hand: that way is NOT tested.
+//! Its requests and answers are tested beside its code, and against a kernel and a BMC in `local_guest.rs`.
 
 use crate::through::{bad, daemon, good};
 use drp_tests::daemon::Daemon;

@@ -116,7 +116,7 @@ fn a_real_kernel_is_reset_by_its_bmc() {
 }
 
 #[test]
-fn a_real_kernel_that_ignores_a_soft_shutdown_is_switched_off_hard() {
+fn a_real_kernel_that_ignores_a_soft_shutdown_is_switched_off() {
     let Some(ended) = run("load; verb powersoft", 2) else { return };
     let all = format!("{}\n{}", ended.console, ended.results);
     assert!(ended.off && ended.boots == 1, "{} boots, off: {}: {all}", ended.boots, ended.off);
