@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use drp_tests::daemon::{Answer, Builder, Daemon, binary};
+use drp_tests::events::EventSocket;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -101,6 +102,66 @@ async fn faults_of_actions() {
     }
     let (status, log) = daemon.stop();
     assert!(status.success(), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_action_moves_to_no_other_plugin_by_itself() {
+    let daemon = builder().start();
+    for name in ["worse", "bad"] {
+        create(&daemon, name, "stress", json!({})).await;
+        daemon.wait_plugin(name).await;
+    }
+    let mut events = EventSocket::connect(&daemon).await;
+    events.register("system.*.*").await;
+    let ok = || daemon.call("POST", "/api/v3/system/actions/ok", json!({}));
+    let refused = |answer: &Answer| {
+        let error = answer.json();
+        assert_eq!((answer.status, answer.header("retry-after")), (503, "1"), "{error}");
+        assert_eq!(
+            (&error["Type"], &error["Model"], &error["Key"]),
+            (&json!("INVOKE"), &json!("plugins"), &json!("bad"))
+        );
+        assert!(error["Messages"][0].as_str().unwrap().contains("plugin bad is"), "{error}");
+    };
+    assert_eq!(ok().await.status, 200);
+    // By name: the other has registered first.
+    assert_eq!(events.next().await["Object"]["Plugin"], "bad");
+
+    // What it was doing may have been done, which is no 503.
+    assert_eq!(fault(&daemon, "crash", None).await.status, 409);
+    assert_eq!(events.next().await["Object"]["Plugin"], "bad");
+    let end = Instant::now() + Duration::from_secs(30);
+    loop {
+        let answer = ok().await;
+        if answer.status == 200 {
+            break;
+        }
+        refused(&answer);
+        assert!(Instant::now() < end, "{}", daemon.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // Also those that found it gone were for it.
+    daemon.expect(204, "POST", "events", json!({"Type": "system", "Action": "end", "Key": "x"})).await;
+    loop {
+        let event = events.next().await;
+        if event["Action"] == "end" {
+            break;
+        }
+        assert_eq!((&event["Action"], &event["Object"]["Plugin"]), (&json!("ok"), &json!("bad")));
+    }
+
+    // One that never starts keeps its place until it is deleted; others can be named.
+    daemon.expect(200, "POST", "plugins/bad/params/stress/config", json!("error")).await;
+    daemon
+        .wait_for("system/status", |a| {
+            a.json()["Plugins"].as_array().unwrap().iter().any(|p| p["State"] == "failed")
+        })
+        .await;
+    refused(&ok().await);
+    let named = daemon.call("POST", "/api/v3/system/actions/ok?plugin=worse", json!({})).await;
+    assert_eq!(named.status, 200, "{}", named.text());
+    daemon.expect(200, "DELETE", "plugins/bad", Value::Null).await;
+    assert_eq!(ok().await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -27,7 +27,9 @@ pub enum HostError {
         plugin: String,
     },
     /// The instance exists and does not run, so nothing was sent to it.
-    #[error("plugin {plugin} is not running ({state}); see its PluginErrors")]
+    #[error(
+        "plugin {plugin} is not running ({state}) and was not asked; try again in a moment, or see its PluginErrors"
+    )]
     NotRunning {
         /// Name of the instance.
         plugin: String,
@@ -215,13 +217,14 @@ impl HostError {
     }
 
     /// The HTTP status it travels with. A broken transport is 409, as clients know it
-    /// (wire-protocol §3.8 step 7).
+    /// (wire-protocol §3.8 step 7); what the plugin certainly has not seen is 503.
     #[must_use]
     pub fn code(&self) -> u16 {
         match self {
             Self::NoSuchPlugin { .. } | Self::NoSuchProvider { .. } => 404,
-            Self::NotRunning { .. } | Self::Gone { .. } | Self::Transport { .. } => 409,
-            Self::Overloaded { .. } | Self::ShuttingDown => 503,
+            _ if self.retry_is_safe() => 503,
+            Self::Gone { .. } | Self::Transport { .. } => 409,
+            Self::NotRunning { .. } | Self::Overloaded { .. } | Self::ShuttingDown => 503,
             Self::Timeout { .. } => 504,
             Self::AnswerTooLarge { .. } => 502,
             Self::BrokenAnswer { .. } | Self::Start { .. } | Self::Io { .. } => 500,
@@ -294,7 +297,10 @@ mod tests {
             sent: false,
         };
         assert!(late.retry_is_safe());
-        assert_eq!((late.code(), late.fault()), (504, Fault::Plugin));
+        assert_eq!((late.code(), late.fault()), (503, Fault::Plugin));
+        let refused =
+            HostError::Transport { plugin: "p".into(), what: "action", why: "refused".into(), sent: false };
+        assert_eq!((refused.code(), Error::from(refused).model.as_str()), (503, "plugins"));
         let define = HostError::Define { path: "/plugins/lamp".into(), why: "exit code 1".into() };
         assert_eq!(Error::from(define).messages[0], "Import plugin failed lamp: define failed");
         let unpack = HostError::Unpack { path: "/plugins/lamp".into(), why: "exit code 1".into() };

@@ -239,6 +239,13 @@ impl Host {
         self.core.registry.actions(set)
     }
 
+    /// Name and provider of all instances that are not being deleted, sorted by name, whether they run or not.
+    pub fn instances(&self) -> Vec<(Arc<str>, String)> {
+        let instances = self.core.instances();
+        let staying = instances.iter().filter(|instance| !instance.inbox.ending());
+        staying.map(|instance| (Arc::clone(&instance.name), instance.provider())).collect()
+    }
+
     /// Runs an action on an instance and gives the raw JSON of its answer. `Params` must be resolved and
     /// decrypted already.
     ///

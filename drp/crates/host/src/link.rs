@@ -70,7 +70,7 @@ impl Link {
             |sent| HostError::Timeout { plugin: self.plugin.to_string(), what: WHAT, after: deadline, sent };
         let end = tokio::time::Instant::now() + deadline;
         let _place = match Arc::clone(&self.places).try_acquire_owned() {
-            Ok(place) if !self.closing.load(Ordering::Acquire) => place,
+            Ok(place) if !self.closing.load(Ordering::Acquire) && !self.gone.is_cancelled() => place,
             Ok(_) => return Err(self.closing_error()),
             Err(_) => tokio::time::timeout_at(end, self.place()).await.map_err(|_| late(false))??,
         };
@@ -237,10 +237,10 @@ impl Link {
         }
     }
 
-    /// A call broke. When the process has ended, that is the reason.
+    /// A call broke. When the process has ended, that is the reason; what was not sent was not done all the same.
     async fn explain(&self, what: &'static str, why: String, sent: bool) -> HostError {
         if tokio::time::timeout(NEWS, self.gone.cancelled()).await.is_ok() {
-            return self.gone_error(what);
+            return if sent { self.gone_error(what) } else { self.closing_error() };
         }
         HostError::Transport { plugin: self.plugin.to_string(), what, why, sent }
     }

@@ -4,7 +4,7 @@ use crate::{Objects, Result, fault::Fault, lookup::Lookup, memory::Row};
 use drp_protocol::{Action, AvailableAction, JsonMap};
 use std::{collections::BTreeMap, sync::Arc};
 
-/// An action that a running plugin has registered.
+/// An action that a plugin offers.
 #[derive(Debug, Clone)]
 pub struct Candidate {
     /// Name of the plugin instance.
@@ -22,6 +22,8 @@ impl Candidate {
 
 /// The set that acts on the daemon itself; its object is the profile `global`.
 const SYSTEM: &str = "system";
+/// The param that names the plugin which acts on a machine.
+const CHOICE: &str = "machine-plugin";
 
 impl Objects {
     /// The object an action acts on, with the prefix it is stored under.
@@ -35,7 +37,9 @@ impl Objects {
     }
 
     /// Checks and fills an action for a plugin: steps 1 to 5 of the POST algorithm. `set` is an object prefix or
-    /// `system`; `id` is ignored for `system`. Candidates are all registered actions in registration order.
+    /// `system`; `id` is ignored for `system`. Candidates are all actions that plugins offer, in an order that does not
+    /// change by itself. The first that has what it requires is taken, or the one that `machine-plugin` names. When
+    /// none has, the errors are those of the one that has the fewest.
     /// Secure values are opened in `Params` and sealed in `Model`.
     ///
     /// # Errors
@@ -59,13 +63,11 @@ impl Objects {
             code: 400,
         };
         let plugin = plugin.filter(|p| !p.is_empty());
-        let mut errors = vec![match plugin {
-            Some(plugin) => format!("Action {command} on {set} for plugin {plugin} not found"),
-            None => format!("Action {command} on {set}: Not Found"),
-        }];
-        for candidate in candidates.iter().filter(|c| c.action.command == command && c.serves(set, plugin)) {
+        let named = self.machine_plugin(prefix, &row, plugin)?;
+        let mut fewest: Option<Vec<String>> = None;
+        for candidate in choice(candidates, set, command, plugin, named.as_deref()) {
             let mut params = body.clone();
-            errors = self.fill_params(prefix, &row, &candidate.action, &mut params)?;
+            let errors = self.fill_params(prefix, &row, &candidate.action, &mut params)?;
             if errors.is_empty() {
                 return Ok(Action {
                     model: serde_json::from_slice(&row.json).unwrap_or_default(),
@@ -75,8 +77,26 @@ impl Objects {
                     params,
                 });
             }
+            if fewest.as_ref().is_none_or(|fewest| errors.len() < fewest.len()) {
+                fewest = Some(errors);
+            }
         }
+        let errors = fewest.unwrap_or_else(|| {
+            vec![match plugin {
+                Some(plugin) => format!("Action {command} on {set} for plugin {plugin} not found"),
+                None => format!("Action {command} on {set}: Not Found"),
+            }]
+        });
         Err(refused(errors).into())
+    }
+
+    /// The plugin that the object itself wants, when the caller names none.
+    fn machine_plugin(&self, prefix: &str, row: &Row, plugin: Option<&str>) -> Result<Option<String>, Fault> {
+        if prefix != "machines" || plugin.is_some_and(|plugin| !plugin.is_empty()) {
+            return Ok(None);
+        }
+        let value = Lookup::new(&self.inner.state).one(prefix, row, CHOICE, true, false)?;
+        Ok(value.as_ref().and_then(serde_json::Value::as_str).map(str::to_owned))
     }
 
     /// Steps 3 and 4: what is wrong with the caller's params, and the params the action asks for.
@@ -127,12 +147,17 @@ impl Objects {
     ) -> Result<Vec<AvailableAction>> {
         let (prefix, row) = self.acted_on(set, id, "GET")?;
         let lookup = Lookup::new(&self.inner.state);
+        let named = self.machine_plugin(prefix, &row, plugin)?;
         let mut by_command = BTreeMap::new();
-        for candidate in candidates.iter().filter(|c| c.serves(set, plugin)) {
-            if !by_command.contains_key(&candidate.action.command)
-                && first_missing(&lookup, prefix, &row, &candidate.action)?.is_none()
-            {
-                by_command.insert(candidate.action.command.clone(), candidate.action.clone());
+        for Candidate { action: AvailableAction { command, .. }, .. } in candidates {
+            if by_command.contains_key(command) {
+                continue;
+            }
+            for candidate in choice(candidates, set, command, plugin, named.as_deref()) {
+                if missing(&lookup, prefix, &row, &candidate.action)?.is_empty() {
+                    by_command.insert(command.clone(), candidate.action.clone());
+                    break;
+                }
             }
         }
         Ok(by_command.into_values().collect())
@@ -159,14 +184,18 @@ impl Objects {
             code,
         };
         let lookup = Lookup::new(&self.inner.state);
-        let mut missing = None;
-        for candidate in candidates.iter().filter(|c| c.action.command == command && c.serves(set, plugin)) {
-            match first_missing(&lookup, prefix, &row, &candidate.action)? {
-                None => return Ok(candidate.action.clone()),
-                Some(name) => missing = Some(name),
+        let named = self.machine_plugin(prefix, &row, plugin)?;
+        let mut fewest: Option<Vec<&String>> = None;
+        for candidate in choice(candidates, set, command, plugin, named.as_deref()) {
+            let missing = missing(&lookup, prefix, &row, &candidate.action)?;
+            if missing.is_empty() {
+                return Ok(candidate.action.clone());
+            }
+            if fewest.as_ref().is_none_or(|fewest| missing.len() < fewest.len()) {
+                fewest = Some(missing);
             }
         }
-        Err(match missing {
+        Err(match fewest.and_then(|missing| missing.first().copied()) {
             Some(name) => refused(400, format!("Action {command} Missing Parameter {name}")),
             None => refused(404, format!("{command}: Not Found")),
         }
@@ -174,17 +203,34 @@ impl Objects {
     }
 }
 
-/// The first required param that does not resolve. Nothing is opened for it.
-fn first_missing(
+/// Who may serve a command, best first: only the plugin that the machine names, when that one offers it.
+fn choice<'a>(
+    candidates: &'a [Candidate],
+    set: &str,
+    command: &str,
+    plugin: Option<&str>,
+    named: Option<&str>,
+) -> Vec<&'a Candidate> {
+    let serves = |c: &&Candidate| c.action.command == command && c.serves(set, plugin);
+    let all: Vec<_> = candidates.iter().filter(serves).collect();
+    match all.iter().find(|c| named.is_some_and(|named| c.plugin == named)) {
+        Some(only) => vec![only],
+        None => all,
+    }
+}
+
+/// The required params that do not resolve. Nothing is opened for it.
+fn missing<'a>(
     lookup: &Lookup<'_>,
     prefix: &str,
     row: &Row,
-    action: &AvailableAction,
-) -> Result<Option<String>, Fault> {
+    action: &'a AvailableAction,
+) -> Result<Vec<&'a String>, Fault> {
+    let mut missing = Vec::new();
     for name in &action.required_params {
         if lookup.one(prefix, row, name, true, false)?.is_none() {
-            return Ok(Some(name.clone()));
+            missing.push(name);
         }
     }
-    Ok(None)
+    Ok(missing)
 }

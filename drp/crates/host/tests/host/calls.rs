@@ -126,7 +126,12 @@ async fn what_does_not_run_is_not_called() {
     bench.reaches("lamp", InstanceState::Failed).await;
     let error = bench.act("lamp", "echo", json!({})).await.unwrap_err();
     assert!(matches!(error, HostError::NotRunning { .. }) && error.retry_is_safe());
-    assert_eq!(Error::from(error).messages[0], "plugin lamp is not running (failed); see its PluginErrors");
+    let error = Error::from(error);
+    assert_eq!((error.code, error.model.as_str()), (503, "plugins"));
+    assert!(
+        error.messages[0].starts_with("plugin lamp is not running (failed) and was not asked"),
+        "{error}"
+    );
     let error = bench.act("torch", "echo", json!({})).await.unwrap_err();
     assert_eq!((error.code(), error.fault()), (404, Fault::User));
     bench.close().await;

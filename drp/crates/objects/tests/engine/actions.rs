@@ -149,3 +149,35 @@ async fn the_first_candidate_without_errors_wins() {
     let error = objects.fill_action("machines", &id, "go", Some("needs"), &Map::new(), &both).unwrap_err();
     assert_eq!(error.messages, ["Action go Missing Parameter incrementer/touched"]);
 }
+
+#[tokio::test]
+async fn the_machine_names_its_plugin_and_the_error_is_of_the_one_that_misses_least() {
+    let (objects, id) = setup().await;
+    let all = [
+        candidate("ipmi", "machines", "go", &["incrementer/step"], &[]),
+        candidate("packet", "machines", "go", &["incrementer/touched"], &[]),
+        candidate("vbox", "machines", "go", &["x", "incrementer/step"], &[]),
+    ];
+    let fill = |plugin| objects.fill_action("machines", &id, "go", plugin, &Map::new(), &all);
+    let missing = |param: &str| [format!("Action go Missing Parameter {param}")];
+    // One is missing here and there: the order decides, which does not begin or end with who runs.
+    assert_eq!(fill(None).unwrap_err().messages, missing("incrementer/step"));
+    let last_first: Vec<_> = all.iter().rev().cloned().collect();
+    let refusal = objects.fill_action("machines", &id, "go", None, &Map::new(), &last_first).unwrap_err();
+    assert_eq!(refusal.messages, missing("incrementer/touched"));
+    let get = objects.one_action("machines", &id, "go", None, &last_first).unwrap_err();
+    assert_eq!(get.messages, missing("incrementer/touched"));
+
+    objects.set_param(&me(), "machines", &id, "incrementer/step", json!(1)).await.unwrap();
+    assert_eq!(fill(None).unwrap().plugin, "ipmi");
+    // Aggregated; it holds also when the one it names is the only one that cannot.
+    objects.set_param(&me(), "profiles", "global", "machine-plugin", json!("packet")).await.unwrap();
+    assert_eq!(fill(None).unwrap_err().messages, missing("incrementer/touched"));
+    assert!(objects.list_actions("machines", &id, None, &all).unwrap().is_empty());
+    assert_eq!(fill(Some("ipmi")).unwrap().plugin, "ipmi");
+    objects.set_param(&me(), "machines", &id, "incrementer/touched", json!(1)).await.unwrap();
+    assert_eq!(fill(None).unwrap().plugin, "packet");
+    // One that does not offer it decides nothing.
+    objects.set_param(&me(), "machines", &id, "machine-plugin", json!("slack")).await.unwrap();
+    assert_eq!(fill(None).unwrap().plugin, "ipmi");
+}

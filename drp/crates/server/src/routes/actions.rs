@@ -63,9 +63,7 @@ pub(super) async fn invoke(
     plugin: Option<&str>,
     body: &JsonMap,
 ) -> Result<bytes::Bytes, Failure> {
-    let offered = wait_for_offer(call, set, command, plugin).await?;
-    let objects = &call.app.objects;
-    let action = objects.fill_action(set, id, command, plugin, body, &offered)?;
+    let (action, provider) = fill(call, set, id, command, plugin, body).await?;
     announce(call, set, id, &action);
     tracing::debug!(request = %call.id, plugin = action.plugin, command, set, id, "action");
     let host = call.app.host()?;
@@ -79,8 +77,7 @@ pub(super) async fn invoke(
         Err(error) if error.code < 500 => "refused",
         Err(_) => "failed",
     };
-    let chosen = offered.iter().find(|offer| offer.plugin == action.plugin);
-    call.app.metrics.action(chosen.map_or("", |offer| &offer.action.provider), result, began);
+    call.app.metrics.action(&provider, result, began);
     Ok(answer?)
 }
 
@@ -108,64 +105,80 @@ struct Announced<'a> {
     plugin: &'a str,
 }
 
-/// What is offered for a command. A plugin that offers it and is just starting, after a change of its params for
-/// instance, is waited for.
-async fn wait_for_offer(
+/// Fills an action for the plugin that the object and the order of names choose, whoever runs just now. When that one
+/// is just starting, after a change of its params for instance, it is waited for; no other takes its place.
+async fn fill(
     call: &Call,
     set: &str,
+    id: &str,
     command: &str,
     plugin: Option<&str>,
-) -> Result<Vec<Candidate>, Failure> {
+    body: &JsonMap,
+) -> Result<(Action, String), Failure> {
     let end = tokio::time::Instant::now() + STARTING;
     loop {
-        let offered = candidates(call, set, Some(command))?;
-        let enough = offered.iter().any(|offer| plugin.is_none_or(|plugin| offer.plugin == plugin));
-        if enough {
-            return Ok(offered);
+        let running = candidates(call, set, Some(command))?;
+        let all = with_idle(call, set, command, &running)?;
+        let action = call.app.objects.fill_action(set, id, command, plugin, body, &all)?;
+        if let Some(chosen) = running.into_iter().find(|offer| offer.plugin == action.plugin) {
+            return Ok((action, chosen.action.provider));
         }
-        let Some(coming) = coming(call, set, command, plugin)? else { return Ok(offered) };
-        let pausing = coming.state == InstanceState::Restarting;
-        if pausing || tokio::time::Instant::now() > end {
-            let why = match coming.errors.is_empty() {
+        // Deleted meanwhile: the next look is at those that stay.
+        let Some(status) = call.app.host()?.plugin_status(&action.plugin) else { continue };
+        if !will_run(&status) || tokio::time::Instant::now() > end {
+            let why = match status.errors.is_empty() {
                 true => "it is not ready yet".to_owned(),
-                false => coming.errors.join("; "),
+                false => status.errors.join("; "),
             };
-            let text = format!("plugin {} is {}: {why}; try again in a moment", coming.name, coming.state);
-            return Err(Error::new(503, "INVOKE", text).on("plugins", coming.name).into());
+            let text = format!("plugin {} is {}: {why}; try again in a moment", status.name, status.state);
+            return Err(Error::new(503, "INVOKE", text).on("plugins", status.name).into());
         }
         tokio::time::sleep(LOOK).await;
     }
 }
 
-/// A plugin that offers the command and will serve it once it has started, preferably one that starts just now.
-fn coming(
+/// Whether it will serve in a moment. Actions are registered a moment after the state changes, and a restart passes
+/// through `Stopped`, without errors.
+fn will_run(instance: &InstanceStatus) -> bool {
+    use InstanceState::{Configured, Configuring, Created, Starting, Stopped, Stopping};
+    match instance.state {
+        Created | Starting | Configuring | Configured | Stopping => true,
+        Stopped => instance.errors.is_empty(),
+        _ => false,
+    }
+}
+
+/// What all plugins offer for a command, in the order of their names: running ones as they registered it, others as
+/// their providers define it.
+fn with_idle(
     call: &Call,
     set: &str,
     command: &str,
-    plugin: Option<&str>,
-) -> Result<Option<InstanceStatus>, Failure> {
-    let host = call.app.host()?;
-    let offers = |provider: &str| {
-        let provider = call.app.providers.get(provider);
-        provider.is_some_and(|p| {
-            p.available_actions.iter().any(|a| a.command == command && a.command_set() == set)
-        })
-    };
-    let coming = host.status().into_iter().filter(|instance| {
-        use InstanceState::{Configured, Configuring, Created, Restarting, Starting, Stopping};
-        // Actions are registered a moment after the state changes.
-        matches!(instance.state, Created | Starting | Configuring | Configured | Stopping | Restarting)
-            && plugin.is_none_or(|plugin| instance.name == plugin)
-            && offers(&instance.provider)
-    });
-    Ok(coming.min_by_key(|instance| instance.state == InstanceState::Restarting))
+    running: &[Candidate],
+) -> Result<Vec<Candidate>, Failure> {
+    let mut all = running.to_vec();
+    for (plugin, provider) in call.app.host()?.instances() {
+        if running.iter().any(|offer| offer.plugin == *plugin) {
+            continue;
+        }
+        let Some(provider) = call.app.providers.get(&provider) else { continue };
+        let mut offered = provider.available_actions.into_iter();
+        if let Some(action) = offered.find(|a| a.command == command && a.command_set() == set) {
+            all.push(Candidate { plugin: plugin.to_string(), action });
+        }
+    }
+    all.sort_by(|one, other| one.plugin.cmp(&other.plugin));
+    Ok(all)
 }
 
-/// What running plugins offer for a set, in the order in which they registered it.
+/// What running plugins offer for a set, in the order of their names: the order in which they registered it would
+/// change with every restart.
 fn candidates(call: &Call, set: &str, command: Option<&str>) -> Result<Vec<Candidate>, Failure> {
     let offered = call.app.host()?.actions(set).into_iter();
     let wanted = offered.filter(|offer| command.is_none_or(|command| offer.action.command == command));
-    Ok(wanted
+    let mut wanted: Vec<_> = wanted
         .map(|offer| Candidate { plugin: offer.plugin.to_string(), action: (*offer.action).clone() })
-        .collect())
+        .collect();
+    wanted.sort_by(|one, other| one.plugin.cmp(&other.plugin));
+    Ok(wanted)
 }
