@@ -12,7 +12,7 @@ help:
 
 demo:
 	$(CARGO) build --workspace --bins
-	tests/demo.sh target/debug
+	tests/demo.sh $${CARGO_TARGET_DIR:-target}/debug
 
 # Binaries first: the end-to-end tests start them as processes.
 test: setup build

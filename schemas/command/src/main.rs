@@ -4,7 +4,7 @@ mod kinds;
 mod show;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use drp_schemas::{CONTRACTS, Document, Evaluator, SchemaError, Settings, install};
+use drp_schemas::{CONTRACTS, Document, Evaluator, Format, SchemaError, Settings, install};
 use kinds::Kind;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -151,15 +151,26 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     }
 }
 
+const TYPES_ONLY: &str = "its types are right; for more say --kind or --contract";
+
 async fn run_check(check: Check, deadline: Duration) -> Result<ExitCode, Failure> {
     let evaluator = evaluator(check.against.import_path.clone(), deadline)?;
     let mut reports = Vec::new();
     let mut worst = None;
     for file in &check.files {
         let document = document(file)?;
-        let result = match check.against.contract_for(file)? {
-            Some(contract) => evaluator.check(&document, &contract).await.map(|_| ()),
-            None => evaluator.typecheck(&document).await,
+        let (result, passes) = match check.against.contract_for(file)? {
+            Some(contract) => (evaluator.check(&document, &contract).await.map(|_| ()), "passes"),
+            None if document.format() == Format::Nickel => (evaluator.typecheck(&document).await, TYPES_ONLY),
+            None => {
+                return Err(failure(
+                    2,
+                    format!(
+                        "what {document} is, its name does not tell: say --kind (one of {}) or --contract",
+                        kinds::names().join(", ")
+                    ),
+                ));
+            }
         };
         reports.push(show::Report::new(&document, &result));
         if let Err(error) = result {
@@ -169,7 +180,7 @@ async fn run_check(check: Check, deadline: Duration) -> Result<ExitCode, Failure
                 show::error(&failure.text);
             }
         } else if check.format == Shape::Table {
-            show::line(&format!("{document}: passes"));
+            show::line(&format!("{document}: {passes}"));
         }
     }
     if check.format == Shape::Json {
@@ -278,7 +289,7 @@ fn document(file: &Path) -> Result<Document, Failure> {
         let mut text = String::new();
         let read = std::io::stdin().take(64 << 20).read_to_string(&mut text);
         read.map_err(|error| failure(2, format!("cannot read standard input: {error}")))?;
-        return Ok(Document::text("standard-input.ncl", drp_schemas::Format::Nickel, text));
+        return Ok(Document::text("standard-input.ncl", Format::Nickel, text));
     }
     let path = absolute(file)?;
     Ok(Document::file(path))

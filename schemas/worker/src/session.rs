@@ -119,11 +119,14 @@ impl Session {
     fn evaluate(&mut self, machine: &mut Machine, request: &Request) -> Result<Outcome, Failure> {
         let document = load(machine, &request.document)?;
         match &request.ask {
+            // Other languages have no types of their own: it is enough that they can be read.
+            Ask::Typecheck if request.document.format() != Format::Nickel => {
+                machine.prepare_eval(document)?;
+                Ok(Outcome::Typechecks)
+            }
             Ask::Typecheck => {
                 machine.import_resolver.load_stdlib()?;
-                if request.document.format() == Format::Nickel {
-                    machine.import_resolver.parse_to_ast(document)?;
-                }
+                machine.import_resolver.parse_to_ast(document)?;
                 let checked = machine.import_resolver.typecheck(document, TypecheckMode::Walk);
                 checked.map_err(|error| error.unwrap_error("it was parsed before"))?;
                 Ok(Outcome::Typechecks)

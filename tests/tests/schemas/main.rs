@@ -92,6 +92,13 @@ fn a_runaway_document_and_wrong_command_lines_have_their_exit_codes() {
     let stopped = schema(folder.path(), &["export", "-", "--timeout", "3"], looping);
     assert!([Some(8), Some(4)].contains(&stopped.status.code()), "{:?} {}", stopped.status, err(&stopped));
     assert_eq!(schema(folder.path(), &["check", "absent.ncl"], "").status.code(), Some(3));
+    std::fs::write(folder.path().join("web.yaml"), "hostname: web-1\n").unwrap();
+    let unknown = schema(folder.path(), &["check", "web.yaml"], "");
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(err(&unknown).contains("--kind (one of manifest,"), "{}", err(&unknown));
+    let types = schema(folder.path(), &["check", "-"], "{ a : Number = \"x\" }");
+    assert_eq!(types.status.code(), Some(4), "{}", err(&types));
+    assert!(out(&schema(folder.path(), &["check", "-"], "{ a = 1 }")).contains("its types are right"));
     assert_eq!(schema(folder.path(), &["check", "-", "--kind", "nothing"], "").status.code(), Some(2));
     let wrong = schema(folder.path(), &["export", "-"], "{ a = ");
     assert_eq!(wrong.status.code(), Some(4));
