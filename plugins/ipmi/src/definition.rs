@@ -35,6 +35,7 @@ pub(crate) const POWERPLAN: &str = "powerplan";
 pub(crate) fn definition() -> Definition<IpmiPlugin> {
     let mut definition = Definition::new("ipmi", concat!("v", env!("CARGO_PKG_VERSION")))
         .auto_start()
+        .optional(name::LOCAL_ALLOWED)
         .content(drp_plugin_sdk::content!());
     for verb in Verb::all() {
         definition = definition.action(command(verb.name(), required_of(verb), optional_of(verb)));

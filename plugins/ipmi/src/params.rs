@@ -37,6 +37,8 @@ pub(crate) mod name {
     pub(crate) const MEDIA_BOOT: &str = "ipmi/virtual-media-boot";
     pub(crate) const PLAN_VERB: &str = "ipmi/plan-verb";
     pub(crate) const BIOS_MODE: &str = "detected-bios-mode";
+    /// Of the plugin object, not of machines.
+    pub(crate) const LOCAL_ALLOWED: &str = "ipmi/local-allowed";
 }
 
 /// Params that a verb takes beside those of all verbs.
@@ -173,6 +175,19 @@ pub(crate) fn tls(params: &Params) -> Result<Tls, Error> {
         "plain" => Tls::Settled(Trust::Plain),
         _ => return Err(odd(name::TLS_VERIFY, "is not verify, first-use, off or plain")),
     })
+}
+
+/// Whether somebody said which certificate to believe: that one, or those of these authorities.
+pub(crate) fn names_trust(params: &Params) -> bool {
+    matches!(tls(params), Ok(Tls::Settled(Trust::Pinned(_) | Trust::Authorities(_))))
+}
+
+/// Whether mode `local` may act on this host, as the plugin object says.
+pub(crate) fn local_allowed(params: &Params) -> Result<bool, Error> {
+    match params.value(name::LOCAL_ALLOWED) {
+        None => Ok(false),
+        Some(value) => value.as_bool().ok_or_else(|| odd(name::LOCAL_ALLOWED, "is not true or false")),
+    }
 }
 
 /// What the verb needs to know.

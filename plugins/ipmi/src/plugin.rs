@@ -10,6 +10,7 @@ use drp_bmc::{
 };
 use drp_plugin_sdk::{Action, Actor, Context, Error, Params, Plugin, Value, json, tracing};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -25,10 +26,13 @@ pub(crate) struct IpmiPlugin {
     fleet: Fleet,
     /// Mode `auto`: the driver that reached a BMC the last time, by its address.
     winners: Mutex<HashMap<String, &'static str>>,
+    /// Mode `local` may act on this host: the plugin object says so, never a machine.
+    local_allowed: AtomicBool,
 }
 
 impl Plugin for IpmiPlugin {
-    async fn config(&self, ctx: &Context, _: Params) -> Result<(), Error> {
+    async fn config(&self, ctx: &Context, params: Params) -> Result<(), Error> {
+        self.local_allowed.store(params::local_allowed(&params)?, Ordering::Release);
         if ctx.without_daemon() {
             return Ok(());
         }
@@ -84,6 +88,14 @@ impl IpmiPlugin {
                 continue;
             }
             let target = params::target(params, &*driver)?;
+            if driver.name() == "local" && !self.local_allowed.load(Ordering::Acquire) {
+                let what = format!(
+                    "mode local is not allowed here: {} of the plugin is not true",
+                    name::LOCAL_ALLOWED
+                );
+                let next = "it would act on the daemon's own host: set that param on the plugin object if that is meant";
+                return Err(problem(403, "FORBIDDEN", what, next));
+            }
             let bmc = target.endpoint(driver.default_port());
             let began = Instant::now();
             let result = match first_shown(params, &*driver, &target).await {
@@ -104,7 +116,9 @@ impl IpmiPlugin {
                 }
                 Err(error) => {
                     tracing::warn!(code = error.code(), "{command} of {machine} at {bmc}: {}", error.what);
-                    let goes_on = error.another_driver_may_help();
+                    // What somebody said to believe in is not got round by a protocol without certificates.
+                    let distrusted = error.kind == Kind::Certificate && params::names_trust(params);
+                    let goes_on = error.another_driver_may_help() && !distrusted;
                     let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
                     passed_over.push(pass(&*driver, error.what.clone(), ms));
                     last = Some(error);
@@ -172,7 +186,11 @@ impl IpmiPlugin {
 
     /// Puts the driver first that reached this BMC the last time.
     fn best_first(&self, drivers: &mut [Arc<dyn Driver>], params: &Params) {
-        let Some(address) = address(params).filter(|_| drivers.len() > 1) else { return };
+        // A certificate that is asked for is looked at first, whatever reached the BMC before it was.
+        let Some(address) = address(params).filter(|_| drivers.len() > 1 && !params::names_trust(params))
+        else {
+            return;
+        };
         let winners = self.winners.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(winner) = winners.get(&address) {
             drivers.sort_by_key(|driver| driver.name() != *winner);
@@ -198,7 +216,7 @@ impl IpmiPlugin {
                 unlocked.push(driver.name());
             }
             names.push(driver.name());
-            host = target.to_string();
+            host = target.shown(driver.default_port());
         }
         let text = if unlocked.is_empty() {
             "no credentials were refused"

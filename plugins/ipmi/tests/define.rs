@@ -27,7 +27,8 @@ async fn the_definition_keeps_what_users_of_digital_rebar_know() {
     let provider = define(IPMI).await.unwrap();
     assert!(provider.auto_start && !provider.has_publish);
     assert_eq!((provider.name.as_str(), provider.plugin_version), ("ipmi", 4));
-    assert!(provider.required_params.is_empty() && provider.optional_params.is_empty());
+    assert!(provider.required_params.is_empty());
+    assert_eq!(provider.optional_params, ["ipmi/local-allowed"]);
     for command in [
         "poweron",
         "poweroff",

@@ -233,7 +233,11 @@ impl Running {
             }
         }
         match failure {
-            None => Ok(json!({"text": format!("posted into {} channels", posted.len()), "posted": posted})),
+            None => {
+                let plural = if posted.len() == 1 { "" } else { "s" };
+                let text = format!("posted into {} channel{plural}", posted.len());
+                Ok(json!({"text": text, "posted": posted}))
+            }
             Some((name, failed)) => {
                 let mut error = failed.error(&format!("post into {name}"));
                 if !posted.is_empty() {

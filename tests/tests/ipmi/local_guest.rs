@@ -22,7 +22,8 @@ export NO_COLOR=1
 verb() {
   echo "@ $1"
   echo '""' | /drp plugin run /ipmi -F json --action "$1" --param ipmi/mode=local --param ipmi/address=local \
-    --param ipmi/username=none --param ipmi/password=- --param ipmi/soft-timeout=1
+    --param ipmi/username=none --param ipmi/password=- --param ipmi/soft-timeout=1 \
+    --config ipmi/local-allowed=true
   echo "@exit $?"
 }
 load() {

@@ -190,6 +190,22 @@ async fn the_log_is_cleared_once_waited_for_and_read_back() {
 }
 
 #[tokio::test]
+async fn a_log_is_cleared_again_although_its_mark_is_the_same() {
+    let (rig, bmc) = (Rig::start().await, simulator(|_| {}).await);
+    for removed in [4, 1] {
+        let answer = rig.good(bmc.address(), "selclear").await;
+        assert_eq!(
+            (&answer["verified"], &answer["observed"]),
+            (&json!(true), &json!("1 new entry")),
+            "{answer}"
+        );
+        assert_eq!(answer["details"], json!({"removed": removed, "new": 1}), "{answer}");
+    }
+    assert_eq!(bmc.shelf(|shelf| shelf.clears), 2);
+    rig.stop().await;
+}
+
+#[tokio::test]
 async fn a_lost_answer_to_clearing_never_clears_twice() {
     let rig = Rig::start().await;
     let bmc = simulator(|_| {}).await;

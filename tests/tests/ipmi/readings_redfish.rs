@@ -5,6 +5,7 @@ use drp_bmc_sim::{BmcConfig, Profile, Simulator};
 use drp_tests::peers::{Access, PASSWORD, Sushy, USER};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 async fn simulator(profile: &str, powered: bool) -> Simulator {
     let mut config = BmcConfig::new(USER, PASSWORD.to_owned()).with_redfish(Profile::named(profile).unwrap());
@@ -23,6 +24,21 @@ fn login(address: SocketAddr) -> Value {
 async fn good(rig: &Rig, bmc: &Simulator, verb: &str) -> Value {
     let address = bmc.redfish_address().unwrap();
     rig.raw(verb, login(address)).await.unwrap_or_else(|error| panic!("{verb}: {error}"))
+}
+
+#[tokio::test]
+async fn a_service_that_takes_its_time_gives_what_there_was_time_for() {
+    let rig = Rig::start().await;
+    let config = BmcConfig::new(USER, PASSWORD.to_owned()).with_redfish(Profile::named("generic").unwrap());
+    // Each sensor is one request of its own: nine of them take longer than three answers may.
+    let bmc = Simulator::start(BmcConfig { latency: Duration::from_millis(1_200), ..config }).await.unwrap();
+    let mut params = login(bmc.redfish_address().unwrap());
+    params["ipmi/redfish-timeout"] = json!(3);
+    let answer = rig.raw("sensors", params).await.unwrap();
+    let (details, missing) = (&answer["details"], &answer["details"]["missing"]);
+    assert!(details["sensors"].as_array().unwrap().len() < 9, "{answer}");
+    assert!(missing.as_str().unwrap().contains("no time"), "{answer}");
+    rig.stop().await;
 }
 
 #[tokio::test]

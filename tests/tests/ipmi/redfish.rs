@@ -1,8 +1,10 @@
 //! The Redfish driver against sushy-tools: TLS, trust, power read back, mode `auto`.
 
 use crate::rig::{PASSWORD, Rig, USER, attempts, simulator};
+use drp_bmc_sim::{Identity, Profile, RedfishConfig, Simulator};
 use drp_tests::peers::{Access, Sushy};
 use serde_json::{Value, json};
+use std::net::Ipv4Addr;
 
 fn login(sushy: &Sushy, more: Value) -> Value {
     let mut params = json!({
@@ -106,6 +108,67 @@ async fn auto_tries_redfish_then_ipmi_and_remembers_the_winner() {
     params["ipmi/driver-order"] = json!(["ipmi", "redfish"]);
     let refused = rig.raw("powerstatus", params).await.unwrap_err();
     assert_eq!((refused.code, refused.r#type.as_str()), (401, "CREDENTIALS"), "{refused}");
+    rig.stop().await;
+}
+
+/// One machine through IPMI and through Redfish with TLS, and params for mode `auto`.
+async fn both_ways() -> (Simulator, Value) {
+    let identity = Identity::generate(Ipv4Addr::LOCALHOST.into()).unwrap();
+    let bmc = simulator(|config| {
+        config.redfish = Some(RedfishConfig {
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            identity: Some(identity),
+            profile: Profile::named("generic").unwrap().into(),
+        });
+    })
+    .await;
+    let mut params = crate::rig::login(bmc.address());
+    params["ipmi/mode"] = json!("auto");
+    params["ipmi/port-redfish"] = json!(bmc.redfish_address().unwrap().port());
+    (bmc, params)
+}
+
+#[tokio::test]
+async fn auto_ends_at_a_certificate_that_is_not_the_one_asked_for() {
+    let (rig, (bmc, params)) = (Rig::start().await, both_ways().await);
+    // Nobody said which certificate to believe: the next driver may, and it is remembered.
+    let led_on = rig.raw("powerstatus", params.clone()).await.unwrap();
+    assert_eq!((&led_on["driver"], &led_on["state"]), (&json!("ipmi"), &json!("off")), "{led_on}");
+    let other = Identity::generate(Ipv4Addr::LOCALHOST.into()).unwrap();
+    bmc.clear_log();
+    for (name, value) in
+        [("ipmi/tls-fingerprint", json!("ab".repeat(32))), ("ipmi/tls-ca", json!(other.pem()))]
+    {
+        let mut named = params.clone();
+        named[name] = value;
+        for verb in ["poweron", "powerstatus"] {
+            let refused = rig.raw(verb, named.clone()).await.unwrap_err();
+            assert_eq!(
+                (refused.code, refused.r#type.as_str()),
+                (502, "CERTIFICATE"),
+                "{name} {verb}: {refused}"
+            );
+        }
+    }
+    let counts = bmc.counts();
+    assert_eq!((bmc.power(), counts.power_ups), (false, 0));
+    assert!(bmc.log().iter().all(|request| !request.method.is_empty()), "IPMI was asked");
+    // Where no Redfish answers there is no certificate to distrust.
+    let mut unreachable = params.clone();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    unreachable["ipmi/port-redfish"] = json!(closed);
+    unreachable["ipmi/tls-fingerprint"] = json!("ab".repeat(32));
+    assert_eq!(rig.raw("powerstatus", unreachable).await.unwrap()["driver"], "ipmi");
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn plain_against_a_port_with_tls_says_which_param() {
+    let (rig, (_bmc, mut params)) = (Rig::start().await, both_ways().await);
+    params["ipmi/mode"] = json!("redfish");
+    params["ipmi/tls-verify"] = json!("plain");
+    let refused = rig.raw("powerstatus", params).await.unwrap_err();
+    assert!(refused.to_string().contains("ipmi/tls-verify is plain"), "{refused}");
     rig.stop().await;
 }
 

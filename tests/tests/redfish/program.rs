@@ -341,6 +341,8 @@ fn help_and_mistakes_are_explained() {
     for (args, text) in [
         (vec!["--protocol", "both", "--profile", "pdp11"], "generic, idrac, ilo, supermicro"),
         (vec!["--protocol", "both", "--profile", "./none.yaml"], "none.yaml"),
+        (vec!["--profile", "pdp11"], "generic, idrac, ilo, supermicro"),
+        (vec!["--protocol", "ipmi", "--profile", "idrac"], "--protocol redfish or both"),
         (vec!["--faults", bad.to_str().unwrap()], "redfish-reset"),
         (vec!["--faults", odd.to_str().unwrap()], "cipher suite 9"),
         (vec!["--protocol", "redfish", "--plain", "--certificate", "x.pem"], "leave out --plain"),

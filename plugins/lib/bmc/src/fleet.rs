@@ -185,7 +185,7 @@ impl Fleet {
         let host = format!("{bmc} {}", driver.unit(target).unwrap_or_default());
         let mut changing = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(other) = changing.get(&host) {
-            let what = format!("{} of {target} is in progress", other.name());
+            let what = format!("{} of {} is in progress", other.name(), target.shown(driver.default_port()));
             return Err(BmcError::new(Kind::Conflict, bmc, what));
         }
         changing.insert(host.clone(), verb);

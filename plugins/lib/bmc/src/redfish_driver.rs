@@ -36,7 +36,9 @@ impl Driver for RedfishDriver {
     fn open<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Opened, BmcError>> {
         Box::pin(async move {
             let bmc = target.endpoint(redfish::DEFAULT_PORT);
-            let mut client = Client::connect(&login(target)).await.map_err(|error| translate(&bmc, error))?;
+            let mut client = Client::connect(&login(target))
+                .await
+                .map_err(|error| plain_hint(target, translate(&bmc, error)))?;
             match client.find_system().await {
                 Ok(system) => {
                     let system = system.resource.path;
@@ -290,6 +292,16 @@ fn cannot(bmc: &str, command: &Command) -> redfish::Error {
 }
 
 /// Makes an error of the client one of this crate. Its texts hold no secret.
+/// Without TLS, an answer that makes no sense, or none, is most often that of a port with TLS.
+fn plain_hint(target: &Target, error: BmcError) -> BmcError {
+    let odd = matches!(error.kind, Kind::Protocol | Kind::Unreachable | Kind::Refused | Kind::Unsupported);
+    if target.trust != redfish::Trust::Plain || !odd {
+        return error;
+    }
+    let next = format!("{}; ipmi/tls-verify is plain: if that port speaks TLS, set it to verify", error.next);
+    error.advise(next)
+}
+
 fn translate(bmc: &str, error: redfish::Error) -> BmcError {
     use redfish::Error as E;
     let (kind, next) = match &error {

@@ -73,6 +73,16 @@ impl Target {
         }
     }
 
+    /// The host, with its port unless that is the driver's default: for texts that a person reads.
+    #[must_use]
+    pub fn shown(&self, default_port: u16) -> String {
+        if self.port == 0 || self.port == default_port {
+            self.host.clone()
+        } else {
+            self.endpoint(default_port)
+        }
+    }
+
     /// What identifies the credentials and changes with them, without being them. Only equal within the
     /// process, whose random key it is made with.
     pub(crate) fn fingerprint(&self, key: &impl BuildHasher) -> Fingerprint {
@@ -152,6 +162,9 @@ mod tests {
         let target = Target::new("10.0.0.1", "admin", Secret::new("hunter2".to_owned()));
         assert!(!format!("{target:?} {target}").contains("hunter2"));
         assert_eq!(target.endpoint(623), "10.0.0.1:623");
+        assert_eq!((target.shown(623).as_str(), target.shown(0).as_str()), ("10.0.0.1", "10.0.0.1"));
+        let other = Target { port: 6230, ..target };
+        assert_eq!(other.shown(623), "10.0.0.1:6230");
         assert_eq!(Target::new("fd00::1", "", Secret::default()).endpoint(623), "[fd00::1]:623");
     }
 }

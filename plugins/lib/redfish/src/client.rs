@@ -9,6 +9,7 @@ use drp_tls::{Fingerprint, Trust};
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue, IF_MATCH};
 use serde_json::{Value, json};
+use std::time::Instant;
 
 const TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 /// The one path that is known beforehand (DSP0266, "Service root request").
@@ -104,6 +105,16 @@ impl Client {
     #[must_use]
     pub fn fingerprint(&self) -> Option<Fingerprint> {
         self.transport.seen().fingerprint()
+    }
+
+    /// When a reading of many resources ends with what it has: three times the wait for one answer.
+    pub(crate) fn reading_ends(&self) -> Instant {
+        Instant::now() + self.target.timeout * 3
+    }
+
+    /// Bytes of all bodies read so far.
+    pub(crate) fn received(&self) -> u64 {
+        self.transport.received()
     }
 
     pub(crate) fn target(&self) -> &Target {

@@ -10,6 +10,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use std::error::Error as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Longest answer that is read. The largest resources of real services are some hundred KiB.
@@ -76,6 +77,8 @@ pub(crate) struct Transport {
     timeout: Duration,
     trust: Trust,
     seen: Seen,
+    /// Bytes of bodies so far.
+    received: AtomicU64,
 }
 
 impl Transport {
@@ -101,7 +104,13 @@ impl Transport {
             timeout: target.timeout,
             trust: target.trust.clone(),
             seen,
+            received: AtomicU64::new(0),
         })
+    }
+
+    /// Bytes of all bodies read so far.
+    pub(crate) fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
     }
 
     pub(crate) fn seen(&self) -> &Seen {
@@ -162,6 +171,7 @@ impl Transport {
                 return Err(self.broken(method, path, format!("more than {} MiB", MAX_BODY >> 20), changes));
             }
             bytes.extend_from_slice(&chunk);
+            self.received.fetch_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX), Ordering::Relaxed);
         }
         let status = response.status();
         let body = match bytes.trim_ascii() {

@@ -57,7 +57,7 @@ impl Client {
     /// # Errors
     /// [`Error::Unsupported`] when the machine names no chassis with sensors; else as [`Error`] lists.
     pub async fn sensors(&mut self, system: &System) -> Result<Vec<SensorSource>, Error> {
-        let mut out = Vec::new();
+        let (mut out, until) = (Vec::new(), self.reading_ends());
         for path in self.chassis(system).await? {
             let chassis = match self.get(&path).await {
                 Ok(chassis) => chassis,
@@ -65,7 +65,7 @@ impl Client {
                 Err(error) => return Err(error),
             };
             if let Some(link) = chassis.link("/Sensors") {
-                match self.collection(link, MAX_SENSORS).await {
+                match self.collection(link, MAX_SENSORS, until).await {
                     Ok(members) if !members.list.is_empty() => {
                         out.push(SensorSource::Sensors(members));
                         continue;
@@ -144,13 +144,13 @@ impl Client {
         })
     }
 
-    /// The entries of a log, at most so many.
+    /// The entries of a log, at most so many. It ends after three times the wait for one answer with those it has.
     ///
     /// # Errors
     /// As [`Error`] lists.
     pub async fn log_entries(&mut self, log: &Resource, most: usize) -> Result<Members, Error> {
         match log.link("/Entries") {
-            Some(entries) => self.collection(entries, most).await,
+            Some(entries) => self.collection(entries, most, self.reading_ends()).await,
             None => Err(self.unsupported("read its event log", "the log links no entries")),
         }
     }
@@ -176,7 +176,7 @@ impl Client {
         };
         let service = self.get(&service).await?;
         match service.link("/Accounts") {
-            Some(accounts) => self.collection(accounts, MAX_ITEMS).await,
+            Some(accounts) => self.collection(accounts, MAX_ITEMS, self.reading_ends()).await,
             None => Err(self.unsupported("list its users", "its AccountService links no accounts")),
         }
     }
@@ -188,7 +188,7 @@ impl Client {
     pub async fn manager_interfaces(&mut self, system: &System) -> Result<Members, Error> {
         let manager = self.manager(system).await?;
         match manager.link("/EthernetInterfaces") {
-            Some(interfaces) => self.collection(interfaces, MAX_ITEMS).await,
+            Some(interfaces) => self.collection(interfaces, MAX_ITEMS, self.reading_ends()).await,
             None => {
                 Err(self.unsupported("tell its network settings", "its manager links no EthernetInterfaces"))
             }

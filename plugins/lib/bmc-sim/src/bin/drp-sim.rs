@@ -72,8 +72,9 @@ struct BmcArgs {
     #[arg(long, value_enum, default_value_t = Protocol::Ipmi)]
     protocol: Protocol,
     /// Whose firmware the Redfish service is like: generic, idrac, ilo, supermicro, or a path to a YAML file.
-    #[arg(long, default_value = "generic")]
-    profile: String,
+    /// By default generic. Only with a protocol that includes Redfish.
+    #[arg(long)]
+    profile: Option<String>,
     /// Address of the first BMC; the others follow on the next ports. Port 0: any free port for each.
     /// IPMI listens on UDP, Redfish on TCP.
     #[arg(long, default_value = "127.0.0.1:0")]
@@ -172,7 +173,14 @@ fn config(args: &BmcArgs) -> Result<BmcConfig, String> {
         None => Scenario::default(),
     };
     let redfish = match args.protocol {
-        Protocol::Ipmi => None,
+        Protocol::Ipmi => {
+            if let Some(profile) = &args.profile {
+                // An unknown one is the first mistake to tell.
+                named_profile(profile)?;
+                return Err("--profile is about Redfish: give --protocol redfish or both, too".to_owned());
+            }
+            None
+        }
         Protocol::Redfish | Protocol::Both => Some(redfish(args)?),
     };
     let mut config = BmcConfig {
@@ -193,12 +201,17 @@ fn config(args: &BmcArgs) -> Result<BmcConfig, String> {
     Ok(config)
 }
 
-fn redfish(args: &BmcArgs) -> Result<RedfishConfig, String> {
-    let profile = if args.profile.contains(['/', '.']) {
-        file(&PathBuf::from(&args.profile), Profile::read)?
+/// The profile of that name, or in that file.
+fn named_profile(profile: &str) -> Result<Profile, String> {
+    if profile.contains(['/', '.']) {
+        file(&PathBuf::from(profile), Profile::read)
     } else {
-        Profile::named(&args.profile).map_err(|e| e.to_string())?
-    };
+        Profile::named(profile).map_err(|e| e.to_string())
+    }
+}
+
+fn redfish(args: &BmcArgs) -> Result<RedfishConfig, String> {
+    let profile = named_profile(args.profile.as_deref().unwrap_or("generic"))?;
     let identity = if args.plain {
         None
     } else {

@@ -29,6 +29,6 @@ pub(super) async fn once(job: &mut Job, command: Command) -> Result<Outcome, Bmc
         job.glance().await;
     }
     let after = if restarts { "; the BMC is away for a while" } else { "" };
-    let text = format!("the BMC accepted to {words}, which leaves nothing to read back{after}");
+    let text = format!("the BMC accepted the command ({words}), which leaves nothing to read back{after}");
     Ok(job.outcome(&words, "accepted", false, text))
 }

@@ -62,7 +62,7 @@ async fn change(
         format!("{words}: done, read back")
     } else {
         format!(
-            "sent but not confirmed: the BMC accepted to {words} and reads back {}",
+            "sent but not confirmed: the BMC accepted the command ({words}) and reads back {}",
             seen.unwrap_or("an empty drive")
         )
     };

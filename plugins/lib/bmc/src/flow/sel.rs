@@ -22,7 +22,7 @@ pub(super) async fn clear(job: &mut Job) -> Result<Outcome, BmcError> {
         let after = match read(job).await {
             Ok(after) => Some(after),
             Err(error) if matches!(error.kind, Kind::Cancelled | Kind::Credentials | Kind::Locked) => {
-                return Err(job.unconfirmed(format!("reading back failed: {}", error.what)));
+                return Err(open(job, &format!("reading back failed: {}", error.what)));
             }
             Err(error) => {
                 job.note(format!("reading back: {}", error.what));
@@ -40,7 +40,11 @@ pub(super) async fn clear(job: &mut Job) -> Result<Outcome, BmcError> {
                 0 => format!("{were} removed; the log reads empty"),
                 _ => format!("{were} removed; {new} logged since then, read back"),
             };
-            let observed = if new == 0 { "empty".to_owned() } else { format!("{new} new entries") };
+            let observed = match new {
+                0 => "empty".to_owned(),
+                1 => "1 new entry".to_owned(),
+                _ => format!("{new} new entries"),
+            };
             let mut outcome = job.outcome("empty", observed, true, text);
             outcome.details = Some(json!({ "removed": removed, "new": new }));
             return Ok(outcome);
@@ -54,16 +58,26 @@ pub(super) async fn clear(job: &mut Job) -> Result<Outcome, BmcError> {
                     "the BMC accepted to clear the log, and entries from before are still there".to_owned()
                 }
             };
-            return Err(job.unconfirmed(what));
+            return Err(open(job, &what));
         }
         job.pause(PACE).await?;
     }
 }
 
+/// Sent but not confirmed. What tells more is the log, not power.
+fn open(job: &Job, what: &str) -> BmcError {
+    job.unconfirmed(what).advise("read sel before doing anything else; the clearing may still take effect")
+}
+
 /// Whether the log was read, and nothing from before is in it. One that counts entries and gives none is still erasing.
+///
+/// A log whose one entry is the mark of its clearing is a cleared one, also when that mark equals the one before: a BMC whose
+/// clock stands still, and which counts anew, gives both the same number and time.
 fn cleared(after: &Sel, before: &Sel) -> bool {
     let read = after.missing.is_none() && !after.entries.is_empty();
+    let only_the_mark = after.total == 1 && matches!(after.entries.as_slice(), [mark] if mark.clear_mark);
     after.total == 0
+        || (read && only_the_mark)
         || (read && !after.entries.iter().any(|new| before.entries.iter().any(|old| same(old, new))))
 }
 

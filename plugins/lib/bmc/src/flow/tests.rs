@@ -192,6 +192,25 @@ async fn a_log_is_cleared_once_and_read_back() {
 }
 
 #[tokio::test]
+async fn a_log_that_holds_its_clear_mark_alone_is_a_cleared_one() {
+    let driver = FakeDriver::new(Power::On);
+    driver.world().marks_clearing = true;
+    driver.world().log = vec![logged("7")];
+    // The second time, the mark is the same one: the fake's clock stands still.
+    for _ in 0..2 {
+        let cleared = once(&driver, Verb::SelClear).await.unwrap();
+        assert!(cleared.verified && cleared.observed == "1 new entry", "{}", cleared.text);
+    }
+    assert_eq!(driver.changes(), [Command::SelClear, Command::SelClear]);
+    // What was logged since the mark, and is still there, was not cleared. The advice is about the log.
+    driver.world().log.push(logged("8"));
+    driver.world().change_faults.push_back(Fault::Ignored);
+    let error = once(&driver, Verb::SelClear).await.unwrap_err();
+    assert_eq!(error.kind, Kind::Unconfirmed, "{error}");
+    assert!(error.next.starts_with("read sel ") && !error.next.contains("powerstatus"), "{error}");
+}
+
+#[tokio::test]
 async fn a_lost_answer_to_clearing_is_settled_by_reading_and_never_by_clearing_again() {
     for fault in [Fault::AnswerLost, Fault::Nonsense] {
         let driver = FakeDriver::new(Power::On);
