@@ -18,6 +18,7 @@ pub(crate) fn definition() -> Definition<PacketPlugin, Events> {
     for optional in [
         names::PROJECT,
         names::IMPORT,
+        names::DESTROY_IMPORTED,
         names::API_URL,
         names::TLS_CA,
         names::TIMEOUT,

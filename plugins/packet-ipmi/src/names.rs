@@ -11,6 +11,7 @@ pub(crate) const API_URL: &str = "packet/api-url";
 pub(crate) const TLS_CA: &str = "packet/tls-ca";
 pub(crate) const PROJECT: &str = "packet/project-id";
 pub(crate) const IMPORT: &str = "packet/import-existing";
+pub(crate) const DESTROY_IMPORTED: &str = "packet/destroy-imported";
 pub(crate) const TIMEOUT: &str = "packet/timeout";
 pub(crate) const PROVISION_TIMEOUT: &str = "packet/provision-timeout";
 pub(crate) const VERIFY_TIMEOUT: &str = "packet/verify-timeout";
@@ -19,6 +20,7 @@ pub(crate) const REFRESH: &str = "packet/refresh-interval";
 pub(crate) const MOST: &str = "packet/max-operations";
 
 pub(crate) const UUID: &str = "packet/uuid";
+pub(crate) const IMPORTED: &str = "packet/imported";
 pub(crate) const NAME: &str = "packet/name";
 pub(crate) const FACILITY: &str = "packet/facility";
 pub(crate) const METRO: &str = "packet/metro";

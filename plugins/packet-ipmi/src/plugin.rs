@@ -1,7 +1,8 @@
 //! The hooks.
 
-use crate::answer::{failed, problem};
+use crate::answer::{bad_param, failed, problem};
 use crate::metal::MetalError;
+use crate::names;
 use crate::power::Change;
 use crate::records::Records;
 use crate::settings::Settings;
@@ -68,7 +69,8 @@ impl Plugin for PacketPlugin {
     }
 }
 
-/// A key that is refused or a certificate that is not believed is an error of the configuration. A service that is down
+/// A key that is refused, a certificate that is not believed, or an answerer that is no Metal API is an error of the
+/// configuration. A service that is down
 /// is not: the plugin must come up without it, since its operations go on once it is back.
 async fn check(work: &Work) -> Result<(), Error> {
     let projects = tokio::time::timeout(work.settings.target.timeout, work.metal.projects()).await;
@@ -76,6 +78,28 @@ async fn check(work: &Work) -> Result<(), Error> {
         Ok(Ok(projects)) => tracing::info!("the key sees {} project(s)", projects.len()),
         Ok(Err(error @ (MetalError::Credentials { .. } | MetalError::Certificate { .. }))) => {
             return Err(failed("config", "", &error));
+        }
+        Ok(Err(error @ (MetalError::Missing { .. } | MetalError::Unsupported { .. }))) => {
+            // An endpoint may do without the list of projects when the project is named.
+            let devices = async {
+                match &work.settings.project {
+                    Some(project) => work.metal.devices(project).await.map(drop),
+                    None => Err(error),
+                }
+            };
+            match tokio::time::timeout(work.settings.target.timeout, devices).await {
+                Ok(Err(error @ (MetalError::Missing { .. } | MetalError::Unsupported { .. }))) => {
+                    let url = &work.settings.target.url;
+                    return Err(bad_param(
+                        names::API_URL,
+                        &format!("is {url}, and what answered there is no Metal API: {error}"),
+                        "correct the address, with the path of the version, and look at packet/project-id where it is set",
+                    ));
+                }
+                Ok(Err(error)) => tracing::warn!("the API is not well: {error}"),
+                Ok(Ok(())) => {}
+                Err(_) => tracing::warn!("the API does not answer; going on without it"),
+            }
         }
         Ok(Err(error)) => tracing::warn!("the API is not well: {error}"),
         Err(_) => tracing::warn!("the API does not answer; going on without it"),

@@ -8,7 +8,7 @@ use crate::records::Facts;
 use crate::settings::{flag, script_url, text};
 use crate::work::{Step, Work};
 use drp_plugin_sdk::protocol::wire;
-use drp_plugin_sdk::{Error, Machine, Operation, Params, tracing};
+use drp_plugin_sdk::{Error, Machine, Operation, Params, Value, tracing};
 use std::sync::{Arc, PoisonError};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -178,6 +178,10 @@ impl Work {
         // From here on a device may exist that this process never hears of.
         if !self.records()?.note(&machine.uuid, &Facts::state(state::CREATING).well()).await? {
             return Ok(None);
+        }
+        if machine.params.get(names::IMPORTED) == Some(&Value::Bool(true)) {
+            // The device it was imported for is another one.
+            self.records()?.set(&machine.uuid, vec![(names::IMPORTED, Value::Bool(false))]).await?;
         }
         tracing::info!("{of}: asking for a device {} in project {project}", new.plan);
         match self.metal.create(&project, &new).await {

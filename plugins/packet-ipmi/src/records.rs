@@ -121,7 +121,7 @@ impl Records {
 
     /// A machine for a device that has none.
     pub(crate) async fn import(&self, device: &Device) -> Result<Machine, Error> {
-        let mut params = json!({ names::MACHINE_PLUGIN: self.plugin });
+        let mut params = json!({ names::MACHINE_PLUGIN: self.plugin, names::IMPORTED: true });
         for (name, value) in known(device) {
             params[name] = value;
         }
@@ -167,6 +167,24 @@ impl Records {
         }
         let patched: Result<Machine, _> = self.client.patch("machines", uuid, &patch, false).await;
         Ok(absent(patched, "write into the machine")?.is_some())
+    }
+
+    /// What an action of the plugin object gets for a param that its caller does not give.
+    pub(crate) async fn usual(&self, name: &str) -> Result<Value, Error> {
+        let query = ParamQuery { aggregate: true, ..ParamQuery::default() };
+        let value = self.client.param("plugins", &self.plugin, name, query).await;
+        value.map_err(|e| daemon("read the plugin object's params", e))
+    }
+
+    /// Sets params of a machine.
+    pub(crate) async fn set(&self, uuid: &str, params: Vec<(&'static str, Value)>) -> Result<(), Error> {
+        if params.is_empty() {
+            return Ok(());
+        }
+        let patch =
+            params.into_iter().fold(Patch::new(), |patch, (name, value)| patch.set_param(name, value));
+        let patched: Result<Machine, _> = self.client.patch("machines", uuid, &patch, false).await;
+        absent(patched, "write into the machine").map(drop)
     }
 
     /// Gives the machine the profile of the console, whatever else it has.

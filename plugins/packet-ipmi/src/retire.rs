@@ -12,8 +12,8 @@ use tokio::time::Instant;
 /// How a device went.
 pub(crate) struct Gone {
     pub(crate) outcome: Outcome,
-    /// It was not there to begin with.
-    pub(crate) already: bool,
+    /// It was not there to begin with, in the service's words.
+    pub(crate) already: Option<MetalError>,
 }
 
 impl Work {
@@ -27,6 +27,15 @@ impl Work {
             return;
         }
         let id = own(names::UUID).map(str::to_owned);
+        if !self.settings.destroy_imported && machine.params.get(names::IMPORTED) == Some(&Value::Bool(true))
+        {
+            tracing::info!(
+                "machine {} is deleted; its device {} was not made by this plugin, and stays (packet/destroy-imported)",
+                machine.name,
+                id.unwrap_or_default()
+            );
+            return;
+        }
         let may_have_one = own(names::STATE).is_some() || self.operations.is_under_way(&machine.uuid);
         if id.is_none() && !may_have_one {
             return;
@@ -119,7 +128,7 @@ impl Work {
                         true,
                         "the device is not there: it is gone already, or of another account",
                     );
-                    return Ok(Gone { outcome, already: true });
+                    return Ok(Gone { outcome, already: Some(error) });
                 }
                 Err(error) => {
                     story.note("GET device", Some(&error));
@@ -129,7 +138,7 @@ impl Work {
             story.note("GET device", None);
             if device.is_going() {
                 let text = format!("Destroyed {id}: it is {} already", device.state);
-                return Ok(Gone { outcome: story.outcome(Some(&device), true, text), already: false });
+                return Ok(Gone { outcome: story.outcome(Some(&device), true, text), already: None });
             }
             if device.locked {
                 let what =
@@ -158,7 +167,7 @@ impl Work {
                     story.note("DELETE device", sent.as_ref().err());
                     let lost = sent.err().filter(MetalError::maybe_done);
                     let outcome = self.is_gone(story, id, lost).await?;
-                    return Ok(Gone { outcome, already: false });
+                    return Ok(Gone { outcome, already: None });
                 }
             }
         }

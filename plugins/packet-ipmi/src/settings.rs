@@ -17,6 +17,8 @@ pub(crate) struct Settings {
     pub(crate) project: Option<String>,
     /// Devices without a machine get one.
     pub(crate) import: bool,
+    /// Deleting an imported machine gives its device back.
+    pub(crate) destroy_imported: bool,
     /// Until a device must be active.
     pub(crate) provision_timeout: Duration,
     /// Until a change of power must be read back.
@@ -54,6 +56,7 @@ impl Settings {
             },
             project,
             import: flag(params, names::IMPORT)?.unwrap_or_default(),
+            destroy_imported: flag(params, names::DESTROY_IMPORTED)?.unwrap_or_default(),
             provision_timeout: seconds(names::PROVISION_TIMEOUT, 3600.0, 1.0, 86_400.0)?,
             verify_timeout: seconds(names::VERIFY_TIMEOUT, 180.0, 0.1, 3600.0)?,
             poll: seconds(names::POLL, 5.0, 0.02, 300.0)?,
@@ -125,6 +128,7 @@ mod tests {
         let got = read(json!({})).unwrap();
         assert_eq!(default(names::API_URL), json!(got.target.url));
         assert_eq!(default(names::IMPORT), json!(got.import));
+        assert_eq!(default(names::DESTROY_IMPORTED), json!(got.destroy_imported));
         for (name, value) in [
             (names::TIMEOUT, got.target.timeout),
             (names::PROVISION_TIMEOUT, got.provision_timeout),
@@ -147,6 +151,7 @@ mod tests {
             (names::PROJECT, json!("canary/../x")),
             (names::PROJECT, json!(7)),
             (names::IMPORT, json!("canary")),
+            (names::DESTROY_IMPORTED, json!("canary")),
             (names::TIMEOUT, json!(0)),
             (names::TIMEOUT, json!("canary")),
             (names::POLL, json!(1e300)),

@@ -1,11 +1,11 @@
 //! Actions on the plugin object: devices by name and id.
 
-use crate::answer::{Outcome, Story, bad_param, daemon, problem};
+use crate::answer::{Outcome, Story, bad_param, daemon, failed, problem};
 use crate::names::{self, state};
 use crate::records::Facts;
 use crate::settings::text;
 use crate::work::Work;
-use drp_plugin_sdk::{Error, Machine, Params, json};
+use drp_plugin_sdk::{Error, Machine, Params, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +29,11 @@ impl Work {
             None => None,
         };
         let machine = match known {
-            Some(machine) => self.taken(machine).await?,
+            Some(machine) => {
+                let machine = self.taken(machine).await?;
+                self.adjust(&machine, params).await?;
+                machine
+            }
             None => self.new_machine(name, params).await?,
         };
         let mut story = Story::new("createVm", "");
@@ -74,6 +78,26 @@ impl Work {
             what,
             "use another packet/name, or set its machine-plugin to this plugin object",
         ))
+    }
+
+    /// A machine whose device is still to be ordered gets it as this call says. What the daemon fills in from the plugin
+    /// object and from defaults cannot be told from what a caller gives but by its value; it does not change the machine.
+    async fn adjust(&self, machine: &Machine, params: &Params) -> Result<(), Error> {
+        let records = self.records()?;
+        let has_device =
+            machine.params.get(names::UUID).and_then(Value::as_str).is_some_and(|id| !id.is_empty());
+        if has_device || self.operations.is_under_way(&machine.uuid) {
+            return Ok(());
+        }
+        let mut given = Vec::new();
+        for name in GIVEN {
+            if let Some(value) = params.value(name)
+                && records.usual(name).await? != *value
+            {
+                given.push((name, value.clone()));
+            }
+        }
+        records.set(&machine.uuid, given).await
     }
 
     async fn new_machine(&self, name: Option<String>, params: &Params) -> Result<Machine, Error> {
@@ -122,9 +146,12 @@ impl Work {
                 return Err(error);
             }
         };
+        if let (Some(error), true) = (&gone.already, machines.is_empty()) {
+            return Err(failed("destroyVm", id, error));
+        }
         let mut left = Vec::new();
         for machine in machines {
-            if gone.already {
+            if gone.already.is_some() {
                 // Perhaps the key is of another account: that is no reason to delete a machine.
                 let text = "destroyVm: the device is not there: it is gone already, or of another account";
                 records.note(&machine.uuid, &Facts::broken(state::MISSING, text)).await?;

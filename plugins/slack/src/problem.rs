@@ -126,7 +126,7 @@ fn known(error: &str) -> Option<&'static (&'static str, Kind, &'static str)> {
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum Failure {
     /// 429: nothing was posted.
-    #[error("Slack asks to wait {} s (429)", .0.as_secs())]
+    #[error("Slack asks to wait {} s (429)", .0.as_millis().div_ceil(1000))]
     Limited(Duration),
     /// Slack refused, by this name; nothing was posted. The second text says more, such as the scope that is missing.
     #[error("Slack refused: {0}{1}")]
@@ -179,7 +179,18 @@ impl Failure {
             Self::Unreachable(..) => (504, "UNREACHABLE", "the network's"),
             Self::Unclear(..) => (504, "UNCONFIRMED", "Slack's, or the network's"),
         };
-        error(code, word, format!("{what}: {self}"), whose, self.advice())
+        // Events are tried again by themselves; what is answered with an error is not.
+        let next = match self {
+            Self::Limited(wait) => {
+                let seconds = wait.as_millis().div_ceil(1000);
+                format!("it was not posted and is not tried again; ask again after {seconds} s")
+            }
+            Self::Refused(name, _) if advice(name) == WAIT => {
+                "it was not posted and is not tried again; ask again after a little while".to_owned()
+            }
+            other => other.advice().to_owned(),
+        };
+        error(code, word, format!("{what}: {self}"), whose, &next)
     }
 }
 
@@ -215,6 +226,13 @@ mod tests {
         assert_eq!((kind("invalid_auth"), kind("never_heard_of")), (Kind::Credentials, Kind::Channel));
         let late = Failure::Unclear("x".to_owned(), "y".to_owned());
         assert!(late.unclear() && late.error("post").code == 504);
-        assert_eq!(Failure::Limited(Duration::from_secs(3)).error("post").r#type, "RATE_LIMITED");
+        let limited = Failure::Limited(Duration::from_millis(2100)).error("post");
+        assert_eq!(limited.r#type, "RATE_LIMITED");
+        assert!(
+            limited.messages[2].contains("not posted") && limited.messages[2].contains("after 3 s"),
+            "{limited}"
+        );
+        let busy = Failure::Refused("internal_error".to_owned(), String::new()).error("post");
+        assert!(busy.messages[2].contains("it was not posted"), "{busy}");
     }
 }

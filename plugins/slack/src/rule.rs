@@ -49,7 +49,19 @@ impl Rule {
         let (Some(kinds), Some(actions), Some(keys)) = (split.next(), split.next(), split.next()) else {
             return Err("it is not <type>.<action>.<key>".to_owned());
         };
+        if pattern.split('.').take(2).any(|part| part.contains(char::is_whitespace))
+            || pattern.to_ascii_lowercase().contains(" where")
+        {
+            return Err(
+                "a blank is in its pattern; conditions follow after ` where `, in small letters".to_owned()
+            );
+        }
         let parts = [kinds?, actions?, keys?];
+        if let Part::OneOf(kinds) = &parts[0]
+            && let Some((odd, meant)) = kinds.iter().find_map(|kind| Some((kind, meant(kind)?)))
+        {
+            return Err(format!("there are no events of type `{odd}`; did you mean `{meant}`?"));
+        }
         match &parts {
             [Part::Any, ..] => {
                 return Err("it would tell Slack everything; name the types, for instance machines,jobs.*.*"
@@ -118,6 +130,17 @@ impl Condition {
             },
         };
         let field = field.trim();
+        let odd = |c: char| "<>=!~".contains(c);
+        let value = match &is {
+            Is::Set => "",
+            Is::Equal(value) | Is::Unequal(value) => value,
+        };
+        if field.contains(odd) || value.starts_with(['=', '~']) {
+            let operator: String = text.chars().skip_while(|c| !odd(*c)).take_while(|c| odd(*c)).collect();
+            return Err(format!(
+                "`{text}`: there is no operator `{operator}`; write Field, Field=value or Field!=value"
+            ));
+        }
         if field.is_empty() || field.contains(char::is_whitespace) {
             return Err(format!("`{text}` is no condition; write Field, Field=value or Field!=value"));
         }
@@ -138,6 +161,62 @@ impl Condition {
             Is::Equal(wanted) => said(value) == *wanted,
             Is::Unequal(wanted) => said(value) != *wanted,
         }
+    }
+}
+
+/// Types of events that the daemon itself publishes. Plugins publish others.
+const TYPES: [&str; 26] = [
+    "bootenvs",
+    "catalog_items",
+    "contents",
+    "contexts",
+    "endpoints",
+    "jobs",
+    "leases",
+    "log",
+    "machines",
+    "params",
+    "plugin_providers",
+    "plugins",
+    "pools",
+    "preferences",
+    "profiles",
+    "reservations",
+    "roles",
+    "stages",
+    "subnets",
+    "system",
+    "tasks",
+    "templates",
+    "tenants",
+    "users",
+    "version_sets",
+    "workflows",
+];
+
+/// The type of the daemon that was meant, when a word is but one slip away from it.
+fn meant(kind: &str) -> Option<&'static str> {
+    if TYPES.contains(&kind) {
+        return None;
+    }
+    let word = kind.to_lowercase();
+    TYPES.into_iter().find(|known| match known.len() {
+        // Short words are near to many others.
+        ..=3 => word == *known || word.strip_suffix('s') == Some(known),
+        _ => one_slip(&word, known),
+    })
+}
+
+/// Whether one character was left out, put in or replaced, or two were swapped, at most.
+fn one_slip(a: &str, b: &str) -> bool {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let begin = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
+    let (a, b) = (&a[begin..], &b[begin..]);
+    let end = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count();
+    match (&a[..a.len() - end], &b[..b.len() - end]) {
+        ([] | [_], [] | [_]) => true,
+        ([a1, a2], [b1, b2]) => a1 == b2 && a2 == b1,
+        _ => false,
     }
 }
 
@@ -198,6 +277,13 @@ mod tests {
     }
 
     #[test]
+    fn events_of_plugins_are_taken() {
+        for rule in ["packet.failed,undeleted.*", "lamp.*.*", "dog.barks.*", "machines.create.a b"] {
+            assert!(Rule::parse(rule).is_ok(), "{rule}");
+        }
+    }
+
+    #[test]
     fn mistakes_are_named_and_everything_is_one() {
         for (rule, why) in [
             ("machines", "<type>.<action>.<key>"),
@@ -208,6 +294,17 @@ mod tests {
             ("log.*.*", "name the levels"),
             ("jobs.update.* where ", "no condition"),
             ("jobs.update.* where a b", "no condition"),
+            ("machine.create.*", "did you mean `machines`?"),
+            ("jobs,Machines.create.*", "did you mean `machines`?"),
+            ("mahcines.*.*", "did you mean `machines`?"),
+            ("logs.error.*", "did you mean `log`?"),
+            ("machines.update.* where Runnable==false", "no operator `==`"),
+            ("machines.update.* where CurrentTask>=3", "no operator `>=`"),
+            ("machines.update.* where CurrentTask>3", "no operator `>`"),
+            ("machines.update.* where Stage=~ready", "no operator `=~`"),
+            ("machines.update.* where !Runnable", "no operator `!`"),
+            ("machines.update.* WHERE Runnable=false", "blank"),
+            ("machines.update.* where", "blank"),
         ] {
             let error = Rule::parse(rule).unwrap_err();
             assert!(error.contains(why), "{rule}: {error}");

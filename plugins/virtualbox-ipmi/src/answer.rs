@@ -58,6 +58,8 @@ impl Failure {
             Self::Vbox(error) if error.sent => {
                 "; the command may have been carried out, so do not repeat it blindly"
             }
+            // Somebody may be in between: that is looked into before anything is asked again.
+            Self::Vbox(error) if error.kind == Kind::HostKey => "",
             Self::Vbox(error) if error.kind.fault() == Fault::Peer => "; asking again does no harm",
             _ => "",
         };

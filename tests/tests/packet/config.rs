@@ -1,8 +1,8 @@
 //! Params of the plugin object, and what is wrong with them.
 
-use crate::rig::{builder, params};
+use crate::rig::{builder, configure, params};
 use drp_tests::daemon::Daemon;
-use drp_tests::peers::metal::{MetalApi, Scheme};
+use drp_tests::peers::metal::{Kind, MetalApi, PROJECT, Scheme};
 use serde_json::{Value, json};
 
 /// The errors of a plugin object with these params.
@@ -51,6 +51,29 @@ async fn what_is_wrong_is_named_without_its_value() {
         let answer = daemon.expect(422, "POST", "plugins", object).await.to_string();
         assert!(answer.contains(name), "{answer}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn something_else_behind_the_address_is_told_and_a_service_that_is_down_is_not() {
+    let metal = MetalApi::start(Scheme::Http).await;
+    let daemon = builder().start();
+    let nothing = || Kind::Says(404, vec![], "<html>nothing here</html>".to_owned());
+    metal.fault("*", "/", 1000, nothing());
+    for project in [json!({}), json!({"packet/project-id": PROJECT})] {
+        let text = errors(&daemon, params(&metal, project)).await;
+        assert!(text.contains("packet/api-url") && text.contains(&metal.url()), "{text}");
+        assert!(text.contains("no Metal API") && text.contains("What to do:"), "{text}");
+    }
+    // Who names the project needs no list of them.
+    metal.well();
+    metal.fault("GET", "/projects?", 1000, nothing());
+    configure(&daemon, params(&metal, json!({"packet/project-id": PROJECT}))).await;
+    daemon.wait_plugin("metal").await;
+    daemon.expect(200, "DELETE", "plugins/metal", Value::Null).await;
+    metal.well();
+    metal.fault("*", "/", 1000, Kind::Says(503, vec![], "down".to_owned()));
+    configure(&daemon, params(&metal, json!({}))).await;
+    daemon.wait_plugin("metal").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

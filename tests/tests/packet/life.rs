@@ -166,6 +166,14 @@ async fn an_order_that_is_refused_is_told_and_can_be_tried_again() {
         &["abacus is not a valid plan", "it stays"],
     );
     rig.machine("node-2").await;
+    // What the next call says wins over what was refused, and over no more.
+    let good = json!({"packet/name": "node-2", "packet/plan": "c3.small.x86"});
+    let again = rig.plugin("createVm", good).await;
+    assert_eq!(again.status, 200, "{}", again.text());
+    assert_eq!(rig.state("node-2", "active").await["Params"]["packet/plan"], "c3.small.x86");
+    let orders = rig.metal.requests("POST", &format!("/projects/{PROJECT}/devices"));
+    let plans: Vec<_> = orders.iter().map(|order| order.body["plan"].as_str().unwrap()).collect();
+    assert_eq!(plans, ["abacus", "c3.small.x86", "abacus", "c3.small.x86"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

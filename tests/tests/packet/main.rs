@@ -7,6 +7,7 @@ mod cli;
 mod config;
 mod content;
 mod errors;
+mod imported;
 mod life;
 mod listing;
 mod lost;

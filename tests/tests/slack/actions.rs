@@ -87,6 +87,12 @@ async fn slackpost_posts_at_most_once() {
     assert_eq!(rig.act(system, json!({"slack/message": "too much"})).await.status, 502);
     let answer = rig.act(system, json!({"slack/message": "too soon"})).await;
     assert_eq!((answer.status, &answer.json()["Type"]), (502, &json!("RATE_LIMITED")), "{}", answer.text());
+    assert!(
+        answer.text().contains("not posted") && answer.text().contains("ask again after"),
+        "{}",
+        answer.text()
+    );
+    assert!(!answer.text().contains("it is tried again"), "{}", answer.text());
     let texts: Vec<_> = rig.slack.messages().iter().map(|m| m.text().to_owned()).collect();
     assert_eq!(texts, ["only once"]);
 }

@@ -89,6 +89,8 @@ async fn params_that_are_missing_or_wrong_are_named() {
         (json!({"slack/channels": "ops"}), "slack/channels is no list"),
         (json!({"slack/events": ["*.*.*"]}), "it would tell Slack everything"),
         (json!({"slack/events": ["machines"]}), "slack/events: `machines`"),
+        (json!({"slack/events": ["machine.create.*"]}), "did you mean `machines`?"),
+        (json!({"slack/events": ["machines.update.* where Runnable==false"]}), "there is no operator `==`"),
         (json!({"slack/template": {"jobs": "{{ x }}"}}), "slack/template: jobs"),
         (json!({"slack/pace": 0}), "slack/pace is 0"),
         (json!({"slack/tls-ca": "no PEM"}), "slack/tls-ca"),
