@@ -61,7 +61,7 @@ async fn something_else_behind_the_address_is_told_and_a_service_that_is_down_is
     metal.fault("*", "/", 1000, nothing());
     for project in [json!({}), json!({"packet/project-id": PROJECT})] {
         let text = errors(&daemon, params(&metal, project)).await;
-        assert!(text.contains("packet/api-url") && text.contains(&metal.url()), "{text}");
+        assert!(text.contains("packet/api-url") && text.contains(metal.url()), "{text}");
         assert!(text.contains("no Metal API") && text.contains("What to do:"), "{text}");
     }
     // Who names the project needs no list of them.
