@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need and is absent: real BMC peers from Debian, pyghmi, PyNaCl and others in a Python venv,
-# a kernel to boot in QEMU.
+# Nushell from npm, a kernel to boot in QEMU.
 # Says what it cannot install; tests whose peer is missing then say SKIPPED.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -18,6 +18,7 @@ need curl curl
 need cc gcc
 need jq jq
 need shellcheck shellcheck
+need npm npm
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 
 if [ ${#missing[@]} -gt 0 ]; then
@@ -40,6 +41,17 @@ if ! cmp -s tests/peers/requirements.txt "$stamp" 2>/dev/null; then
     cp tests/peers/requirements.txt "$stamp"
   else
     echo "setup: MISSING the Python venv; the tests with Python peers will say SKIPPED" >&2
+  fi
+fi
+
+# Nushell, at the version that tests/peers/npm pins.
+if ! cmp -s tests/peers/npm/package.json .npm/complete 2>/dev/null; then
+  echo "setup: Nushell with the pins of tests/peers/npm"
+  rm -rf .npm && mkdir .npm && cp tests/peers/npm/package.json .npm/
+  if (cd .npm && npm install --no-fund --no-audit --no-package-lock --loglevel=error); then
+    cp tests/peers/npm/package.json .npm/complete
+  else
+    echo "setup: MISSING Nushell; the tests that run it will say SKIPPED" >&2
   fi
 fi
 

@@ -12,6 +12,8 @@ mod content;
 mod core_models;
 mod error;
 mod event;
+mod extension;
+pub mod extension_operations;
 mod info;
 mod log_line;
 mod network_models;
@@ -31,6 +33,7 @@ pub use core_models::{
 };
 pub use error::Error;
 pub use event::Event;
+pub use extension::{ExtensionSetting, ExtensionType, HostedExtension, extension_plugin};
 pub use info::{Info, License, Stat};
 pub use log_line::{Level, Line};
 pub use model::{JsonMap, Model};

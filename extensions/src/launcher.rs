@@ -1,0 +1,94 @@
+//! The file in the plugin directory that makes a plugin provider of a registered extension.
+//!
+//! It is a short shell script which replaces itself (`exec`) by the program that hosts the extension, so the plugin
+//! host sees one process, as with any plugin. Nothing of the extension but its paths and digest is written into it, and
+//! those are quoted.
+
+use drp_protocol::{ExtensionType, HostedExtension};
+use std::path::{Path, PathBuf};
+
+/// The programs that host extensions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Programs {
+    /// The Nushell plugin, `nushell`.
+    pub nushell: PathBuf,
+    /// The cluster engine, `cluster`.
+    pub cluster: PathBuf,
+}
+
+impl Programs {
+    /// Those beside the running program.
+    ///
+    /// # Errors
+    /// When the running program cannot tell where it is.
+    pub fn beside_this_program() -> std::io::Result<Self> {
+        let program = std::env::current_exe()?;
+        let dir = program.parent().unwrap_or(Path::new("/"));
+        Ok(Self { nushell: dir.join("nushell"), cluster: dir.join("cluster") })
+    }
+}
+
+/// Who hosts an extension (extensions §2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostedBy {
+    /// Its own plugin program.
+    Itself(PathBuf),
+    /// The Nushell plugin.
+    Nushell,
+    /// The cluster engine.
+    ClusterEngine,
+}
+
+/// Looks at an extension's folder: a program in `plugin/` goes before `nulib/mod.nu`, and a cluster without either is
+/// deployed by the engine. `None`: nothing can run it.
+#[must_use]
+pub fn hosted_by(kind: ExtensionType, root: &Path) -> Option<HostedBy> {
+    if let Some(program) = program(&root.join("plugin")) {
+        return Some(HostedBy::Itself(program));
+    }
+    if root.join("nulib/mod.nu").is_file() {
+        return Some(HostedBy::Nushell);
+    }
+    (kind == ExtensionType::Cluster).then_some(HostedBy::ClusterEngine)
+}
+
+/// The first executable file of a folder, by name.
+fn program(folder: &Path) -> Option<PathBuf> {
+    use std::os::unix::fs::PermissionsExt;
+    let entries = std::fs::read_dir(folder).ok()?;
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    files
+        .into_iter()
+        .find(|file| file.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0))
+}
+
+/// The text of a launcher. `record` is the file that holds the extension's [`HostedExtension`] as JSON.
+#[must_use]
+pub fn text(extension: &HostedExtension, host: &HostedBy, programs: &Programs, record: &Path) -> String {
+    let record = quoted(record);
+    let command = match host {
+        HostedBy::Itself(program) => quoted(program),
+        HostedBy::Nushell => format!("{} --extension {record}", quoted(&programs.nushell)),
+        HostedBy::ClusterEngine => format!("{} --extension {record}", quoted(&programs.cluster)),
+    };
+    let digest: String = extension.digest.chars().filter(char::is_ascii_hexdigit).collect();
+    format!(
+        "#!/bin/sh\n# Made by drp from a registered extension, content {digest}. `drp ext` changes it.\nexec {command} \"$@\"\n"
+    )
+}
+
+/// A path as one word of the shell.
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.to_string_lossy().replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_one_word_of_the_shell() {
+        assert_eq!(quoted(Path::new("/a b/it's $(x)")), r"'/a b/it'\''s $(x)'");
+    }
+}
