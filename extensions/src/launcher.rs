@@ -14,6 +14,8 @@ pub struct Programs {
     pub nushell: PathBuf,
     /// The cluster engine, `cluster`.
     pub cluster: PathBuf,
+    /// The host of task services without code, `taskserv`.
+    pub taskserv: PathBuf,
 }
 
 impl Programs {
@@ -24,7 +26,11 @@ impl Programs {
     pub fn beside_this_program() -> std::io::Result<Self> {
         let program = std::env::current_exe()?;
         let dir = program.parent().unwrap_or(Path::new("/"));
-        Ok(Self { nushell: dir.join("nushell"), cluster: dir.join("cluster") })
+        Ok(Self {
+            nushell: dir.join("nushell"),
+            cluster: dir.join("cluster"),
+            taskserv: dir.join("taskserv"),
+        })
     }
 }
 
@@ -37,10 +43,12 @@ pub enum HostedBy {
     Nushell,
     /// The cluster engine.
     ClusterEngine,
+    /// The host of task services that are data and templates only.
+    TaskservHost,
 }
 
-/// Looks at an extension's folder: a program in `plugin/` goes before `nulib/mod.nu`, and a cluster without either is
-/// deployed by the engine. `None`: nothing can run it.
+/// Looks at an extension's folder: a program in `plugin/` goes before `nulib/mod.nu`. A cluster without either is
+/// deployed by the engine, a taskserv with a version record installed by its host. `None`: nothing can run it.
 #[must_use]
 pub fn hosted_by(kind: ExtensionType, root: &Path) -> Option<HostedBy> {
     if let Some(program) = program(&root.join("plugin")) {
@@ -49,7 +57,11 @@ pub fn hosted_by(kind: ExtensionType, root: &Path) -> Option<HostedBy> {
     if root.join("nulib/mod.nu").is_file() {
         return Some(HostedBy::Nushell);
     }
-    (kind == ExtensionType::Cluster).then_some(HostedBy::ClusterEngine)
+    match kind {
+        ExtensionType::Cluster => Some(HostedBy::ClusterEngine),
+        ExtensionType::Taskserv if root.join("schemas/version.ncl").is_file() => Some(HostedBy::TaskservHost),
+        ExtensionType::Provider | ExtensionType::Taskserv => None,
+    }
 }
 
 /// The first executable file of a folder, by name.
@@ -71,6 +83,7 @@ pub fn text(extension: &HostedExtension, host: &HostedBy, programs: &Programs, r
         HostedBy::Itself(program) => quoted(program),
         HostedBy::Nushell => format!("{} --extension {record}", quoted(&programs.nushell)),
         HostedBy::ClusterEngine => format!("{} --extension {record}", quoted(&programs.cluster)),
+        HostedBy::TaskservHost => format!("{} --extension {record}", quoted(&programs.taskserv)),
     };
     let digest: String = extension.digest.chars().filter(char::is_ascii_hexdigit).collect();
     format!(
@@ -90,5 +103,19 @@ mod tests {
     #[test]
     fn paths_are_one_word_of_the_shell() {
         assert_eq!(quoted(Path::new("/a b/it's $(x)")), r"'/a b/it'\''s $(x)'");
+    }
+
+    #[test]
+    fn a_taskserv_of_data_only_has_a_host() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        assert_eq!(hosted_by(ExtensionType::Taskserv, root), None);
+        std::fs::create_dir(root.join("schemas")).unwrap();
+        std::fs::write(root.join("schemas/version.ncl"), "{}").unwrap();
+        assert_eq!(hosted_by(ExtensionType::Taskserv, root), Some(HostedBy::TaskservHost));
+        assert_eq!(hosted_by(ExtensionType::Provider, root), None);
+        std::fs::create_dir(root.join("nulib")).unwrap();
+        std::fs::write(root.join("nulib/mod.nu"), "").unwrap();
+        assert_eq!(hosted_by(ExtensionType::Taskserv, root), Some(HostedBy::Nushell));
     }
 }

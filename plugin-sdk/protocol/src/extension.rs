@@ -120,6 +120,10 @@ pub struct HostedExtension {
     /// For a cluster: its definition (`drp/cluster.ncl`, `ClusterConfig`), evaluated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<Value>,
+    /// For a taskserv without code of its own: its version record (`drp/taskserv.ncl`, `TaskservVersion`), the field
+    /// `taskserv_version` of `schemas/version.ncl`, evaluated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taskserv: Option<Value>,
     /// The `nu` program to use, when settings name one; else it is looked for on `PATH`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nu: Option<PathBuf>,
