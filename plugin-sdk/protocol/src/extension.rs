@@ -124,6 +124,9 @@ pub struct HostedExtension {
     /// `taskserv_version` of `schemas/version.ncl`, evaluated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taskserv: Option<Value>,
+    /// The versions of Nushell that its manifest says will do (`[compatibility] nushell_version`); a range of extensions §4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nushell: Option<String>,
     /// The `nu` program to use, when settings name one; else it is looked for on `PATH`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nu: Option<PathBuf>,
