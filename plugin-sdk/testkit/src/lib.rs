@@ -2,7 +2,7 @@
 //!
 //! * [`FakeDaemon`] drives a plugin executable the way a daemon does and records what comes back: define, unpack,
 //!   listen, config, actions, events, stop, log lines, and an HTTPS API with params and a WebSocket.
-//! * [`check_page`] keeps the tables of a documentation page true to `define`.
+//! * [`check_define`] keeps what `define` prints as a golden file, [`check_page`] keeps the tables of a documentation page true to `define`.
 //! * [`Script`] is a plugin that does exactly what a test tells it, faults included, for tests of hosts.
 //!
 //! ```no_run
@@ -24,6 +24,7 @@ mod api;
 mod daemon;
 mod error;
 mod example;
+mod golden;
 mod kernel;
 mod page;
 mod plugin;
@@ -38,6 +39,7 @@ pub use api::FakeApi;
 pub use daemon::FakeDaemon;
 pub use error::TestkitError;
 pub use example::Example;
+pub use golden::check_define;
 pub use page::check_page;
 pub use plugin::RunningPlugin;
 pub use script::{Installed, Reply, Script, Start, Step};

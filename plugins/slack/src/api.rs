@@ -8,7 +8,6 @@ use drp_plugin_sdk::protocol::Secret;
 use drp_plugin_sdk::{Value, json};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use std::error::Error as _;
 use std::time::Duration;
 
 /// Longest answer that is read. A page of channels is the largest.
@@ -280,16 +279,5 @@ fn innermost(error: &dyn std::error::Error) -> String {
 
 /// Why the certificate was refused, when that is what happened.
 fn certificate(error: &reqwest::Error) -> Option<String> {
-    let mut cause = error.source();
-    while let Some(at) = cause {
-        if let Some(rustls::Error::InvalidCertificate(why)) = at.downcast_ref() {
-            return Some(clean(&why.to_string()));
-        }
-        // `source` of an I/O error skips the error inside it, which is the one that is looked for.
-        cause = match at.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
-            Some(inside) => Some(inside),
-            None => at.source(),
-        };
-    }
-    None
+    drp_tls::refused_certificate(error).map(|why| clean(&why))
 }

@@ -1,7 +1,7 @@
 //! What the plugin says about itself.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
 
-use drp_plugin_testkit::{check_page, define, run};
+use drp_plugin_testkit::{check_define, check_page, define};
 use serde_json::{Value, json};
 
 const SLACK: &str = env!("CARGO_BIN_EXE_slack");
@@ -9,18 +9,8 @@ const PAGE: &str = include_str!("../../../docs/plugins/slack.md");
 
 #[tokio::test]
 async fn define_is_golden() {
-    let printed = run(SLACK, &["define"], &[]).await.unwrap();
-    assert_eq!((printed.code, printed.stderr.as_str()), (Some(0), ""));
-    let text = printed.stdout.replace(concat!("v", env!("CARGO_PKG_VERSION")), "VERSION");
     let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/define.json");
-    if std::env::var_os("DRP_BLESS").is_some() {
-        std::fs::write(golden, &text).unwrap();
-    }
-    assert_eq!(
-        text,
-        std::fs::read_to_string(golden).unwrap(),
-        "if this change is meant: DRP_BLESS=1 cargo test -p slack"
-    );
+    check_define(SLACK, env!("CARGO_PKG_VERSION"), golden).await.unwrap();
 }
 
 #[tokio::test]

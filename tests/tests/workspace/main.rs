@@ -61,11 +61,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("drp-schema", &["drp-schemas"]),
     ("echo", &["drp-plugin-sdk", "drp-content"]),
     ("incrementer", &["drp-plugin-sdk", "drp-content"]),
-    ("slack", &["drp-plugin-sdk", "drp-content"]),
+    ("slack", &["drp-plugin-sdk", "drp-content", "drp-tls"]),
     ("stress", &["drp-plugin-sdk", "drp-content"]),
     ("ipmi", &["drp-plugin-sdk", "drp-content", "drp-bmc", "drp-ipmi"]),
     ("virtualbox-ipmi", &["drp-plugin-sdk", "drp-content", "drp-vbox"]),
-    ("packet-ipmi", &["drp-plugin-sdk", "drp-content"]),
+    ("packet-ipmi", &["drp-plugin-sdk", "drp-content", "drp-tls"]),
 ];
 
 /// Crates that do I/O; the protocol crate must stay free of them.

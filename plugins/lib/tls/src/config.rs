@@ -1,22 +1,14 @@
 //! The set-up for rustls: verified, or pinned by fingerprint, and the certificate that was seen is kept for the error.
 
+use crate::authorities::{given_authorities, host_store, store_authorities};
 use crate::{Fingerprint, Trust};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use sha2::{Digest, Sha256};
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// Where Linux distributions keep the certificates of the authorities they trust, in the order they are tried.
-const STORES: [&str; 4] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
 
 /// What the last handshake showed.
 #[derive(Debug, Clone, Default)]
@@ -40,8 +32,13 @@ pub fn config(trust: &Trust) -> Result<(ClientConfig, Seen), String> {
     let check = match trust {
         Trust::Pinned(pin) => Check::Pin(*pin),
         Trust::Insecure | Trust::Plain => Check::Nothing,
-        Trust::Verified => Check::Chain(chain(&provider, &host_store()?)?),
-        Trust::Authorities(pem) => Check::Chain(chain(&provider, pem.as_bytes())?),
+        Trust::Verified => {
+            let store = host_store().ok_or(NO_STORE)?;
+            Check::Chain(chain(&provider, store_authorities(&store))?)
+        }
+        Trust::Authorities(pem) => {
+            Check::Chain(chain(&provider, given_authorities(pem, "the certificate authority")?)?)
+        }
     };
     let verifier = Verifier { check, provider: provider.clone(), seen: seen.clone() };
     let mut config = ClientConfig::builder_with_provider(provider)
@@ -54,24 +51,10 @@ pub fn config(trust: &Trust) -> Result<(ClientConfig, Seen), String> {
     Ok((config, seen))
 }
 
-fn host_store() -> Result<Vec<u8>, String> {
-    STORES.iter().find_map(|store| std::fs::read(Path::new(store)).ok()).ok_or_else(|| {
-        "this host has no store of certificate authorities (package ca-certificates), and none was given; \
-         install it, give the BMC's authority, or pin the BMC's certificate"
-            .to_owned()
-    })
-}
+const NO_STORE: &str = "this host has no store of certificate authorities (package ca-certificates), and none was given; \
+    install it, give the BMC's authority, or pin the BMC's certificate";
 
-fn chain(provider: &Arc<CryptoProvider>, pem: &[u8]) -> Result<Arc<WebPkiServerVerifier>, String> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate.map_err(|e| format!("the certificate authority is not PEM: {e}"))?;
-        // Stores hold old certificates that rustls does not read; the others still count.
-        let _ = roots.add(certificate);
-    }
-    if roots.is_empty() {
-        return Err("the certificate authority holds no certificate in PEM form".to_owned());
-    }
+fn chain(provider: &Arc<CryptoProvider>, roots: RootCertStore) -> Result<Arc<WebPkiServerVerifier>, String> {
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
         .build()
         .map_err(|e| format!("the certificate authority is unusable: {e}"))

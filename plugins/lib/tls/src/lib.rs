@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+mod authorities;
 mod config;
 mod trust;
 
+pub use authorities::{given_authorities, host_store, store_authorities, verified};
 pub use config::{Seen, config};
 pub use trust::{Fingerprint, Trust};
 

@@ -7,7 +7,6 @@ use drp_plugin_sdk::{Secret, Value, tracing};
 use reqwest::header::HeaderValue;
 use reqwest::redirect::Policy;
 use reqwest::{Method, Response, Url};
-use std::error::Error as _;
 use std::net::IpAddr;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -287,19 +286,7 @@ pub(super) fn clean(text: &str) -> String {
 
 /// Why the certificate was refused, when that is what happened.
 fn certificate(error: &reqwest::Error) -> Option<String> {
-    let mut cause = error.source();
-    while let Some(at) = cause {
-        if let Some(rustls::Error::InvalidCertificate(why)) = at.downcast_ref() {
-            return Some(clean(&why.to_string()));
-        }
-        // `source` of an I/O error skips the error inside it, which is the one that is looked for.
-        let inside = at.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        cause = match inside {
-            Some(inside) => Some(inside),
-            None => at.source(),
-        };
-    }
-    None
+    drp_tls::refused_certificate(error).map(|why| clean(&why))
 }
 
 #[cfg(test)]
