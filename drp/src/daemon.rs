@@ -1,9 +1,11 @@
 //! What the command line asks of the daemon's own code.
 
 use drp_cli::{Exit, Failure, Flags, Hooks, OneAction, Setting};
-use drp_server::{Loaded, Overrides, Settings};
+use drp_extensions::Hosting;
+use drp_server::{ExtensionHost, Loaded, Overrides, Settings};
 use serde_json::Value;
 use std::path::Path;
+use std::sync::Arc;
 
 /// The daemon of this build.
 pub(crate) struct Daemon;
@@ -40,6 +42,10 @@ impl Hooks for Daemon {
 
     fn plugin_run(&self, action: &OneAction) -> Result<Value, Failure> {
         crate::standalone::run(action)
+    }
+
+    fn hosting(&self, logs: bool) -> Arc<dyn Hosting> {
+        Arc::new(ExtensionHost::beside_this_program().log(move |line| crate::standalone::report(&line, logs)))
     }
 }
 

@@ -128,7 +128,7 @@ fn params(one: &OneAction, action: &AvailableAction, declared: Option<&Section>)
 }
 
 /// Warnings and worse are always shown, the rest on request.
-fn report(line: &Line, all: bool) {
+pub(crate) fn report(line: &Line, all: bool) {
     if all || line.level >= drp_protocol::Level::Warn {
         let _ = writeln!(std::io::stderr(), "{}: {}: {}", line.service, line.level, line.message.trim_end());
     }

@@ -4,6 +4,7 @@
 //! host sees one process, as with any plugin. Nothing of the extension but its paths and digest is written into it, and
 //! those are quoted.
 
+use crate::HostingError;
 use drp_protocol::{ExtensionType, HostedExtension};
 use std::path::{Path, PathBuf};
 
@@ -31,6 +32,36 @@ impl Programs {
             cluster: dir.join("cluster"),
             taskserv: dir.join("taskserv"),
         })
+    }
+
+    /// Each from the first of these folders that has it; where none has, its path in the first folder, so that errors
+    /// can name it.
+    #[must_use]
+    pub fn in_folders(folders: &[PathBuf]) -> Self {
+        let find = |name: &str| {
+            let mut places = folders.iter().map(|folder| folder.join(name));
+            let found = places.find(|file| is_program(file));
+            found.unwrap_or_else(|| folders.first().map_or_else(|| name.into(), |folder| folder.join(name)))
+        };
+        Self { nushell: find("nushell"), cluster: find("cluster"), taskserv: find("taskserv") }
+    }
+
+    /// Whether the program that hosts an extension is there.
+    ///
+    /// # Errors
+    /// [`HostingError::Absent`], with where it belongs.
+    pub fn has(&self, host: &HostedBy) -> Result<(), HostingError> {
+        let (name, path) = match host {
+            HostedBy::Itself(_) => return Ok(()),
+            HostedBy::Nushell => ("nushell", &self.nushell),
+            HostedBy::ClusterEngine => ("cluster", &self.cluster),
+            HostedBy::TaskservHost => ("taskserv", &self.taskserv),
+        };
+        if is_program(path) {
+            return Ok(());
+        }
+        let hint = format!("it belongs at {}, beside `drp`, or into the plugin directory", path.display());
+        Err(HostingError::Absent { program: format!("the plugin {name}, which runs this extension,"), hint })
     }
 }
 
@@ -64,15 +95,17 @@ pub fn hosted_by(kind: ExtensionType, root: &Path) -> Option<HostedBy> {
     }
 }
 
+fn is_program(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    file.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+}
+
 /// The first executable file of a folder, by name.
 fn program(folder: &Path) -> Option<PathBuf> {
-    use std::os::unix::fs::PermissionsExt;
     let entries = std::fs::read_dir(folder).ok()?;
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     files.sort();
-    files
-        .into_iter()
-        .find(|file| file.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0))
+    files.into_iter().find(|file| is_program(file))
 }
 
 /// The text of a launcher. `record` is the file that holds the extension's [`HostedExtension`] as JSON.

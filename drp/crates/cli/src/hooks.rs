@@ -3,9 +3,11 @@
 
 use crate::Failure;
 use crate::grammar::Flags;
+use drp_extensions::Hosting;
 use drp_protocol::JsonMap;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// One setting of the daemon with its origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,4 +64,8 @@ pub trait Hooks {
     /// # Errors
     /// The plugin's own error, or why it does not run.
     fn plugin_run(&self, action: &OneAction) -> Result<Value, Failure>;
+
+    /// Runs extensions as the plugins that they become, without a daemon. `logs` shows all their log lines on standard
+    /// error, and not only warnings.
+    fn hosting(&self, logs: bool) -> Arc<dyn Hosting>;
 }

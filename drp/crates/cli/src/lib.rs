@@ -72,7 +72,7 @@ fn dispatch(globals: Globals, request: Request, printer: &Printer, hooks: &dyn H
     let top = match request {
         Request::Noun(word, verb) => {
             if let grammar::Verb::Own(noun, matches) = &verb
-                && let Some(done) = (noun.alone)(&globals, printer, matches)
+                && let Some(done) = (noun.alone)(&globals, printer, matches, hooks)
             {
                 return done;
             }

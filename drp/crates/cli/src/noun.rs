@@ -2,13 +2,16 @@
 
 use crate::commands::Context;
 use crate::grammar::Globals;
-use crate::{Failure, Printer};
+use crate::{Failure, Hooks, Printer};
 use clap::{ArgMatches, Command};
 use std::future::Future;
 use std::pin::Pin;
 
 /// A command at work.
 pub(crate) type Work<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> + 'a>>;
+
+/// Runs a verb without a daemon, when it needs none.
+pub(crate) type Alone = fn(&Globals, &Printer, &ArgMatches, &dyn Hooks) -> Option<Result<(), Failure>>;
 
 /// A word and its verbs. For a word of [`TYPES`](crate::types::TYPES) they come on top of the verbs that all types
 /// share, and in the place of those of the same name.
@@ -24,11 +27,11 @@ pub(crate) struct Noun {
     /// Runs the verb that was parsed; the second argument is the word.
     pub(crate) run: for<'a> fn(&'a Context<'a>, &'a str, &'a ArgMatches) -> Work<'a>,
     /// Runs a verb that needs no daemon; `None` for the others.
-    pub(crate) alone: fn(&Globals, &Printer, &ArgMatches) -> Option<Result<(), Failure>>,
+    pub(crate) alone: Alone,
 }
 
 /// Every verb needs the daemon.
-pub(crate) fn never(_: &Globals, _: &Printer, _: &ArgMatches) -> Option<Result<(), Failure>> {
+pub(crate) fn never(_: &Globals, _: &Printer, _: &ArgMatches, _: &dyn Hooks) -> Option<Result<(), Failure>> {
     None
 }
 

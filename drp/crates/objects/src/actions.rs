@@ -38,7 +38,8 @@ impl Objects {
 
     /// Checks and fills an action for a plugin: steps 1 to 5 of the POST algorithm. `set` is an object prefix or
     /// `system`; `id` is ignored for `system`. Candidates are all actions that plugins offer, in an order that does not
-    /// change by itself. The first that has what it requires is taken, or the one that `machine-plugin` names. When
+    /// change by itself. The first that has what it requires is taken, or the one that `machine-plugin` names, or the
+    /// plugin itself that is acted on. When
     /// none has, the errors are those of the one that has the fewest.
     /// Secure values are opened in `Params` and sealed in `Model`.
     ///
@@ -63,7 +64,7 @@ impl Objects {
             code: 400,
         };
         let plugin = plugin.filter(|p| !p.is_empty());
-        let named = self.machine_plugin(prefix, &row, plugin)?;
+        let named = self.wanted_plugin(prefix, &row, plugin)?;
         let mut fewest: Option<Vec<String>> = None;
         for candidate in choice(candidates, set, command, plugin, named.as_deref()) {
             let mut params = body.clone();
@@ -90,10 +91,16 @@ impl Objects {
         Err(refused(errors).into())
     }
 
-    /// The plugin that the object itself wants, when the caller names none.
-    fn machine_plugin(&self, prefix: &str, row: &Row, plugin: Option<&str>) -> Result<Option<String>, Fault> {
-        if prefix != "machines" || plugin.is_some_and(|plugin| !plugin.is_empty()) {
+    /// The plugin that the object itself wants, when the caller names none: of a machine its `machine-plugin`, of a
+    /// plugin itself.
+    fn wanted_plugin(&self, prefix: &str, row: &Row, plugin: Option<&str>) -> Result<Option<String>, Fault> {
+        if plugin.is_some_and(|plugin| !plugin.is_empty()) {
             return Ok(None);
+        }
+        match prefix {
+            "machines" => {}
+            "plugins" => return Ok(Some(row.key.to_string())),
+            _ => return Ok(None),
         }
         let value = Lookup::new(&self.inner.state).one(prefix, row, CHOICE, true, false)?;
         Ok(value.as_ref().and_then(serde_json::Value::as_str).map(str::to_owned))
@@ -147,7 +154,7 @@ impl Objects {
     ) -> Result<Vec<AvailableAction>> {
         let (prefix, row) = self.acted_on(set, id, "GET")?;
         let lookup = Lookup::new(&self.inner.state);
-        let named = self.machine_plugin(prefix, &row, plugin)?;
+        let named = self.wanted_plugin(prefix, &row, plugin)?;
         let mut by_command = BTreeMap::new();
         for Candidate { action: AvailableAction { command, .. }, .. } in candidates {
             if by_command.contains_key(command) {
@@ -184,7 +191,7 @@ impl Objects {
             code,
         };
         let lookup = Lookup::new(&self.inner.state);
-        let named = self.machine_plugin(prefix, &row, plugin)?;
+        let named = self.wanted_plugin(prefix, &row, plugin)?;
         let mut fewest: Option<Vec<&String>> = None;
         for candidate in choice(candidates, set, command, plugin, named.as_deref()) {
             let missing = missing(&lookup, prefix, &row, &candidate.action)?;
@@ -203,7 +210,7 @@ impl Objects {
     }
 }
 
-/// Who may serve a command, best first: only the plugin that the machine names, when that one offers it.
+/// Who may serve a command, best first: only the plugin that the object wants, when that one offers it.
 fn choice<'a>(
     candidates: &'a [Candidate],
     set: &str,

@@ -11,6 +11,7 @@ mod controller;
 mod daemon;
 mod error;
 mod explode;
+mod hosting;
 mod http;
 mod job_logs;
 mod life;
@@ -29,6 +30,7 @@ mod sums;
 mod ws;
 
 pub use error::ServeError;
+pub use hosting::ExtensionHost;
 pub use logins::LoginLimits;
 pub use restore::restore;
 pub use settings::{

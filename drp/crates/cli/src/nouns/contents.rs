@@ -3,7 +3,7 @@
 use crate::commands::Context;
 use crate::grammar::Globals;
 use crate::noun::{Noun, noun};
-use crate::{Failure, Format, Printer, input};
+use crate::{Failure, Format, Hooks, Printer, input};
 use clap::{ArgMatches, FromArgMatches, Subcommand, ValueHint};
 use drp_client::{Query, path};
 use drp_content::ContentError;
@@ -89,7 +89,12 @@ const TYPES: [&str; 9] =
 /// What the daemon says about an object, and no bundle.
 const SAID: [&str; 7] = ["Validated", "Available", "Errors", "ReadOnly", "Bundle", "Endpoint", "Partial"];
 
-fn alone(globals: &Globals, printer: &Printer, matches: &ArgMatches) -> Option<Result<(), Failure>> {
+fn alone(
+    globals: &Globals,
+    printer: &Printer,
+    matches: &ArgMatches,
+    _: &dyn Hooks,
+) -> Option<Result<(), Failure>> {
     match Verb::from_arg_matches(matches).ok()? {
         Verb::Bundle { file, meta, from } => Some(bundle(&file, &meta, &from, printer)),
         Verb::Unbundle { bundle, into } => Some(unbundle(&bundle, &into, globals.force, printer)),

@@ -181,3 +181,28 @@ async fn the_machine_names_its_plugin_and_the_error_is_of_the_one_that_misses_le
     objects.set_param(&me(), "machines", &id, "machine-plugin", json!("slack")).await.unwrap();
     assert_eq!(fill(None).unwrap().plugin, "ipmi");
 }
+
+#[tokio::test]
+async fn an_action_on_a_plugin_goes_to_that_plugin_when_it_offers_it() {
+    let objects = engine().await;
+    for name in ["b-cluster", "other"] {
+        let plugin = json!({"Name": name, "Provider": "incrementer"});
+        objects.create(&me(), "plugins", plugin).await.unwrap();
+    }
+    let offers = [
+        candidate("a-cluster", "plugins", "status", &[], &[]),
+        candidate("b-cluster", "plugins", "status", &["needed"], &[]),
+        candidate("b-cluster", "plugins", "create", &[], &[]),
+    ];
+    let to = |id: &str, plugin: Option<&str>, params: Value| {
+        let filled = objects.fill_action("plugins", id, "status", plugin, &body(params), &offers);
+        filled.map(|action| action.plugin)
+    };
+    assert_eq!(to("b-cluster", None, json!({"needed": 1})).unwrap(), "b-cluster");
+    assert_eq!(to("Name:b-cluster", None, json!({"needed": 1})).unwrap(), "b-cluster");
+    // Nobody takes its place when it lacks something.
+    refused(to("b-cluster", None, json!({})), 400, "INVOKE", &["Action status Missing Parameter needed"]);
+    // A caller that names another one means it, and what a plugin does not offer itself others may.
+    assert_eq!(to("b-cluster", Some("a-cluster"), json!({})).unwrap(), "a-cluster");
+    assert_eq!(to("other", None, json!({})).unwrap(), "a-cluster");
+}

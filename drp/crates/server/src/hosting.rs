@@ -1,0 +1,188 @@
+//! Extensions on the plugin host without registering them: what validation and local commands need.
+
+use drp_extensions::launcher::{HostedBy, Programs, hosted_by, text};
+use drp_extensions::{Hosting, HostingError};
+use drp_host::{HostConfig, HostError, NoDaemon, PluginRun, define};
+use drp_protocol::{Action, HostedExtension, JsonMap, Line, PluginProvider};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long one operation may take when nothing else is said: creating a server takes minutes.
+const OPERATION: Duration = Duration::from_secs(900);
+
+/// Runs extensions as the plugins that they become, each in a folder of its own that goes when it is done.
+pub struct ExtensionHost {
+    programs: Programs,
+    /// Where those folders are made.
+    room: PathBuf,
+    deadline: Duration,
+    log: Arc<dyn Fn(Line) + Send + Sync>,
+}
+
+impl ExtensionHost {
+    /// With these programs. Folders are made below `room`, from which programs must be allowed to run.
+    #[must_use]
+    pub fn new(programs: Programs, room: PathBuf) -> Self {
+        Self { programs, room, deadline: OPERATION, log: Arc::new(|_| {}) }
+    }
+
+    /// With the programs beside the running one (or a folder above, where Cargo puts tests, or on `PATH`), and the
+    /// system's folder for temporary files.
+    #[must_use]
+    pub fn beside_this_program() -> Self {
+        Self::new(Programs::in_folders(&program_folders(&[])), std::env::temp_dir())
+    }
+
+    /// Longest time for one operation.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Takes the log lines of the extensions. It must not block.
+    #[must_use]
+    pub fn log(mut self, log: impl Fn(Line) + Send + Sync + 'static) -> Self {
+        self.log = Arc::new(log);
+        self
+    }
+
+    fn prepare(&self, extension: &HostedExtension) -> Result<Ready, HostingError> {
+        let Some(host) = hosted_by(extension.r#type, &extension.root) else {
+            let text = format!(
+                "nothing can run {}: it has neither a program in plugin/ nor nulib/mod.nu, nor is it a cluster or a taskserv of data only",
+                extension.root.display()
+            );
+            return Err(HostingError::Start(text));
+        };
+        self.programs.has(&host)?;
+        Ready::make(&self.room, extension, &host, &self.programs)
+            .map_err(|error| HostingError::Start(format!("cannot prepare {}: {error}", extension.plugin())))
+    }
+
+    async fn define(&self, extension: &HostedExtension) -> Result<PluginProvider, HostingError> {
+        let ready = self.prepare(extension)?;
+        let provider = define(&ready.launcher, &ready.config()).await.map_err(start)?;
+        let name = extension.plugin();
+        if provider.name == name {
+            return Ok(provider);
+        }
+        let other = provider.name;
+        Err(HostingError::Start(format!(
+            "it defines the plugin provider {other:?}, and that of the {} {} must be called {name:?}",
+            extension.r#type, extension.name
+        )))
+    }
+
+    async fn run(
+        &self,
+        extension: &HostedExtension,
+        settings: JsonMap,
+        operation: &str,
+        params: JsonMap,
+    ) -> Result<Value, HostingError> {
+        let ready = self.prepare(extension)?;
+        let name = extension.plugin();
+        let settings: JsonMap =
+            settings.into_iter().map(|(field, value)| (extension.param(&field), value)).collect();
+        let model = json!({"Name": name, "Provider": name, "Params": settings});
+        let log = Arc::clone(&self.log);
+        let backend = Arc::new(NoDaemon::new(move |line| log(line), |_event| {}));
+        let run = PluginRun::start(&ready.launcher, &name, settings, ready.config(), backend)
+            .await
+            .map_err(start)?;
+        let action = Action {
+            model,
+            plugin: name,
+            command: operation.to_owned(),
+            command_set: "plugins".to_owned(),
+            params,
+        };
+        let answer = run.invoke(&action, self.deadline).await;
+        run.stop().await;
+        let answer = answer.map_err(|error| match error {
+            HostError::Plugin { error, .. } => HostingError::Operation(error),
+            other => HostingError::Operation(Box::new(other.into())),
+        })?;
+        serde_json::from_slice(&answer)
+            .map_err(|error| HostingError::Start(format!("the answer of {operation} is not JSON: {error}")))
+    }
+}
+
+impl Hosting for ExtensionHost {
+    fn define<'a>(
+        &'a self,
+        extension: &'a HostedExtension,
+    ) -> BoxFuture<'a, Result<PluginProvider, HostingError>> {
+        self.define(extension).boxed()
+    }
+
+    fn run<'a>(
+        &'a self,
+        extension: &'a HostedExtension,
+        settings: JsonMap,
+        operation: &'a str,
+        params: JsonMap,
+    ) -> BoxFuture<'a, Result<Value, HostingError>> {
+        self.run(extension, settings, operation, params).boxed()
+    }
+}
+
+fn start(error: HostError) -> HostingError {
+    HostingError::Start(match error {
+        // The path of the launcher says nothing to anybody.
+        HostError::Define { why, .. } => format!("it does not define itself: {why}"),
+        other => other.to_string(),
+    })
+}
+
+/// Where programs that belong to this one are looked for: in these folders, beside it, one folder above, on `PATH`.
+pub(crate) fn program_folders(first: &[PathBuf]) -> Vec<PathBuf> {
+    let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned));
+    let above = beside.as_ref().and_then(|folder| folder.parent().map(Path::to_owned));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let elsewhere = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
+    let mut all: Vec<PathBuf> = beside.into_iter().chain(first.iter().cloned()).collect();
+    all.extend(above.into_iter().chain(elsewhere));
+    all
+}
+
+/// A launcher with its record, in a folder that goes with it.
+struct Ready {
+    folder: tempfile::TempDir,
+    launcher: PathBuf,
+}
+
+impl Ready {
+    fn make(
+        room: &Path,
+        extension: &HostedExtension,
+        host: &HostedBy,
+        programs: &Programs,
+    ) -> io::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("drp-ext").tempdir_in(room)?;
+        let record = folder.path().join("extension.json");
+        std::fs::write(&record, serde_json::to_vec_pretty(extension)?)?;
+        let launcher = folder.path().join(extension.plugin());
+        write_program(&launcher, &text(extension, host, programs, &record))?;
+        Ok(Self { folder, launcher })
+    }
+
+    fn config(&self) -> HostConfig {
+        HostConfig::under(self.folder.path())
+    }
+}
+
+/// Writes a script that can be run.
+pub(crate) fn write_program(path: &Path, text: &str) -> io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o700).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
