@@ -4,6 +4,7 @@
 //! executable that hands over to whatever hosts the extension (its own plugin program, the Nushell plugin, the cluster
 //! engine). This crate launches nothing itself; what has to run a program goes through [`Hosting`].
 
+pub mod archive;
 mod hosting;
 pub mod launcher;
 
