@@ -56,6 +56,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("drp-vbox", &["drp-protocol"]),
     ("drp-schemas", &[]),
     ("drp-jinja", &[]),
+    ("drp-mockcloud", &[]),
     ("drp-extensions", &["drp-protocol", "drp-schemas", "drp-content", "drp-jinja"]),
     ("drp-nickel", &["drp-schemas"]),
     ("drp-schema", &["drp-schemas"]),
