@@ -22,6 +22,10 @@ pub struct Field {
     /// What it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doc: Option<String>,
+    /// JSON schema of its value, as far as its contracts tell: types, records, lists, enums, and the contracts of
+    /// `drp/types.ncl`. What only a contract of somebody's own can tell is left open. Secrets are `writeOnly`.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub schema: Value,
 }
 
 /// How a request ended.

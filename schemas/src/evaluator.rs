@@ -5,6 +5,7 @@ use crate::worker::{Lost, Worker};
 use crate::{
     Answer, Ask, CacheStatistics, Checked, Document, Field, Outcome, Request, SchemaError, Settings,
 };
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -15,6 +16,8 @@ use tokio::time::timeout;
 #[derive(Clone)]
 pub struct Evaluator {
     inner: Arc<Inner>,
+    /// Instead of those of the settings.
+    roots: Option<Vec<PathBuf>>,
 }
 
 struct Inner {
@@ -36,7 +39,19 @@ impl Evaluator {
             cache: Cache::new(settings.cached_results),
             settings,
         };
-        Self { inner: Arc::new(inner) }
+        Self { inner: Arc::new(inner), roots: None }
+    }
+
+    /// The same evaluator for documents that may import files of these folders only (beside those of the import path).
+    #[must_use]
+    pub fn within(&self, roots: Vec<PathBuf>) -> Self {
+        Self { inner: Arc::clone(&self.inner), roots: Some(roots) }
+    }
+
+    /// How it evaluates.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
     }
 
     /// Evaluates a document whole.
@@ -111,7 +126,7 @@ impl Evaluator {
             ask,
             document: document.clone(),
             import_paths: inner.settings.import_paths.clone(),
-            roots: inner.settings.roots.clone(),
+            roots: self.roots.clone().or_else(|| inner.settings.roots.clone()),
         };
         let (answer, cached) = match inner.cache.get(&request) {
             Some(answer) => (answer, true),

@@ -1,5 +1,6 @@
 //! The fields of contracts, for documentation.
 
+use crate::schema;
 use crate::session::Machine;
 use drp_schemas::Field;
 use nickel_lang_core::error::Error;
@@ -35,6 +36,7 @@ fn walk(
         let contracts = annotation.into_iter().flat_map(|a| a.typ.iter().chain(&a.contracts));
         let mut below = path.clone();
         below.0.push(*name);
+        let schema = schema::of_field(machine, field, 0);
         let default = metadata.is_some_and(|m| matches!(m.priority, MergePriority::Bottom));
         found.push(Field {
             name: below.0.iter().map(|part| part.label().to_owned()).collect::<Vec<_>>().join("."),
@@ -42,6 +44,7 @@ fn walk(
             default: default.then(|| text(machine, root, &below)).flatten(),
             optional: metadata.is_some_and(|m| m.opt),
             doc: metadata.and_then(|m| m.doc.as_deref()).map(|doc| doc.trim().to_owned()),
+            schema,
         });
         if field.value.is_some() && !default && below.0.len() < DEPTH {
             walk(machine, root, &below, found)?;

@@ -4,6 +4,7 @@
 mod describe;
 mod diagnose;
 mod limits;
+mod schema;
 mod session;
 
 use drp_schemas::Request;

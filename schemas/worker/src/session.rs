@@ -63,6 +63,7 @@ impl<E: Into<Error>> From<E> for Failure {
 pub(crate) struct Session {
     machine: Option<Machine>,
     import_paths: Vec<PathBuf>,
+    roots: Option<Vec<PathBuf>>,
     /// Contracts that are ready, by their expression.
     contracts: HashMap<String, FileId>,
     /// The files read so far.
@@ -73,11 +74,19 @@ impl Session {
     /// Answers one request.
     pub(crate) fn answer(&mut self, request: &Request) -> Answer {
         if self.import_paths != request.import_paths
+            || self.roots != request.roots
             || self.files.iter().any(|(path, then)| stamp(path) != *then)
         {
-            *self = Self { import_paths: request.import_paths.clone(), ..Self::default() };
+            *self = Self {
+                import_paths: request.import_paths.clone(),
+                roots: request.roots.clone(),
+                ..Self::default()
+            };
         }
-        let mut machine = self.machine.take().unwrap_or_else(|| new_machine(&request.import_paths));
+        // Contracts that were applied once no longer tell what they were made of.
+        let fresh = matches!(request.ask, Ask::Describe);
+        let warm = if fresh { None } else { self.machine.take() };
+        let mut machine = warm.unwrap_or_else(|| new_machine(&request.import_paths));
         let done = catch_unwind(AssertUnwindSafe(|| self.evaluate(&mut machine, request)));
         let files = files_of(&machine);
         if let Some(refused) = outside(&files, request) {
@@ -95,10 +104,12 @@ impl Session {
                 return Answer { outcome: Outcome::Wrong(vec![diagnose::gave_up(panic.as_ref())]), files };
             }
         };
-        for path in &files {
-            self.files.entry(path.clone()).or_insert_with(|| stamp(path));
+        if !fresh {
+            for path in &files {
+                self.files.entry(path.clone()).or_insert_with(|| stamp(path));
+            }
+            self.machine = Some(machine);
         }
-        self.machine = Some(machine);
         Answer { outcome, files }
     }
 

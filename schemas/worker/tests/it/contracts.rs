@@ -109,3 +109,53 @@ async fn fields_are_described() {
         Some("Size of the server, one of the provider's plans.")
     );
 }
+
+#[tokio::test]
+async fn contracts_become_json_schemas_as_far_as_they_tell() {
+    let (evaluator, _folder) = evaluator(|_| {});
+    let text = r#"
+        let t = import "drp/types.ncl" in
+        let Inner = { token | t.Secret, size | Number | default = 3, note | String | optional } in
+        {
+          Settings = {
+            port | doc "Where." | t.Port | default = 80,
+            inner | Inner,
+            many | Array Inner | default = [],
+            words | { _ : String } | default = {},
+            mode | t.OneOf ["a", "b"],
+            tag | [| 'x, 'y |],
+            here | { a | Bool, .. },
+            own | std.contract.from_predicate (fun x => x == 1),
+            both | String | t.Name,
+          },
+        }"#;
+    let document = Document::text("settings.ncl", Format::Nickel, text);
+    // What was applied before must not change what is told.
+    let good = r#"{ port = 1, inner.token = "s", mode = "a", tag = 'x, here.a = true, own = 1, both = "b" }"#;
+    let contract = format!("({text}).Settings");
+    evaluator.check(&Document::text("good.ncl", Format::Nickel, good), &contract).await.unwrap();
+    let fields = evaluator.describe(&document).await.unwrap();
+    let schema = |name: &str| fields.iter().find(|field| field.name == name).unwrap().schema.clone();
+    let inner = serde_json::json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["token"],
+        "properties": {
+            "token": { "type": "string", "writeOnly": true },
+            "size": { "type": "number", "default": 3 },
+            "note": { "type": "string" },
+        },
+    });
+    let port = serde_json::json!({ "type": "integer", "minimum": 1, "maximum": 65535, "description": "Where." });
+    assert_eq!(schema("Settings.port"), port);
+    assert_eq!(schema("Settings.inner"), inner);
+    assert_eq!(schema("Settings.many"), serde_json::json!({ "type": "array", "items": inner }));
+    let words = serde_json::json!({ "type": "object", "additionalProperties": { "type": "string" } });
+    assert_eq!(schema("Settings.words"), words);
+    assert_eq!(schema("Settings.mode"), serde_json::json!({ "enum": ["a", "b"] }));
+    assert_eq!(schema("Settings.tag"), serde_json::json!({ "enum": ["x", "y"] }));
+    assert_eq!(schema("Settings.here")["additionalProperties"], Value::Null);
+    assert_eq!(schema("Settings.own"), serde_json::json!({}));
+    assert_eq!(schema("Settings.both")["allOf"][0], serde_json::json!({ "type": "string" }));
+    assert_eq!(schema("Settings")["properties"]["port"]["default"], 80);
+}

@@ -85,3 +85,20 @@ async fn an_error_in_one_document_does_not_stay_for_the_next() {
         assert!(evaluator.check(&rule("deny"), "1 + ").await.is_err());
     }
 }
+
+#[tokio::test]
+async fn the_same_workers_serve_documents_of_different_folders() {
+    let (evaluator, _contracts) = evaluator(|settings| settings.workers = 1);
+    let folders: Vec<_> = (0..2).map(|_| tempfile::tempdir().unwrap()).collect();
+    for folder in &folders {
+        fs::write(folder.path().join("a.ncl"), "{ n = import \"b.ncl\" }").unwrap();
+        fs::write(folder.path().join("b.ncl"), "7").unwrap();
+    }
+    for n in [0, 1, 0, 1] {
+        let own = evaluator.within(vec![folders[n].path().to_owned()]);
+        let document = Document::file(folders[n].path().join("a.ncl"));
+        assert_eq!(own.evaluate_field(&document, "n").await.unwrap().value, 7);
+        let other = Document::file(folders[1 - n].path().join("a.ncl"));
+        assert!(own.typecheck(&other).await.is_err(), "the other folder is outside");
+    }
+}
