@@ -144,9 +144,11 @@ fn known(machine: &Machine, written: &str, label: &Label) -> Option<Value> {
     let text = machine.import_resolver.sources.files().source(span.src_id);
     let imports = text.lines().any(|line| {
         let line = line.trim_start();
-        line.strip_prefix("let ").and_then(|line| line.trim_start().strip_prefix(module)).is_some_and(|line| {
-            line.trim_start().starts_with('=') && line.contains("import") && line.contains("types.ncl\"")
-        })
+        line.strip_prefix("let ").and_then(|line| line.trim_start().strip_prefix(module)).is_some_and(
+            |line| {
+                line.trim_start().starts_with('=') && line.contains("import") && line.contains("types.ncl\"")
+            },
+        )
     });
     if !imports {
         return None;

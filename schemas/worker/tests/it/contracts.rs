@@ -146,7 +146,8 @@ async fn contracts_become_json_schemas_as_far_as_they_tell() {
             "note": { "type": "string" },
         },
     });
-    let port = serde_json::json!({ "type": "integer", "minimum": 1, "maximum": 65535, "description": "Where." });
+    let port =
+        serde_json::json!({ "type": "integer", "minimum": 1, "maximum": 65535, "description": "Where." });
     assert_eq!(schema("Settings.port"), port);
     assert_eq!(schema("Settings.inner"), inner);
     assert_eq!(schema("Settings.many"), serde_json::json!({ "type": "array", "items": inner }));
