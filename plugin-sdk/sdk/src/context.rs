@@ -160,11 +160,21 @@ impl Context {
     /// certificate cannot be used.
     #[cfg(feature = "client")]
     pub async fn client(&self) -> Result<drp_client::Client, Error> {
-        self.inner.client.get_or_try_init(|| self.build_client()).await.cloned()
+        self.inner.client.get_or_try_init(|| self.build_client(None)).await.cloned()
+    }
+
+    /// As [`client`](Self::client), but a new one, whose calls may take this long instead of 300 s: for actions of
+    /// other plugins that are slow.
+    ///
+    /// # Errors
+    /// As [`client`](Self::client).
+    #[cfg(feature = "client")]
+    pub async fn client_within(&self, timeout: Duration) -> Result<drp_client::Client, Error> {
+        self.build_client(Some(timeout)).await
     }
 
     #[cfg(feature = "client")]
-    async fn build_client(&self) -> Result<drp_client::Client, Error> {
+    async fn build_client(&self, timeout: Option<Duration>) -> Result<drp_client::Client, Error> {
         let refused = |text: String| Error::new(400, "plugin", text).on("plugin", "unknown");
         let token = std::env::var(wire::ENV_TOKEN).unwrap_or_default();
         if token.is_empty() {
@@ -177,7 +187,8 @@ impl Context {
             None => None,
         };
         let pinned = pinned.filter(|pem| pem.starts_with(b"-----BEGIN CERTIFICATE"));
-        crate::events::client(&endpoint, token, pinned.as_deref()).map_err(|e| refused(e.to_string()))
+        crate::events::client(&endpoint, token, pinned.as_deref(), timeout)
+            .map_err(|e| refused(e.to_string()))
     }
 
     fn host(&self) -> Result<&HostLink, Error> {

@@ -3,18 +3,27 @@
 use crate::{Error, Selector, context::Context, endpoint::Endpoint, scope::Scope};
 use drp_client::{Client, ClientError, EventStream, Incoming, Trust};
 use drp_protocol::Event;
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// A client for the endpoint with the certificate the daemon named, if it did.
-pub(crate) fn client(endpoint: &str, token: String, pinned: Option<&[u8]>) -> Result<Client, ClientError> {
+pub(crate) fn client(
+    endpoint: &str,
+    token: String,
+    pinned: Option<&[u8]>,
+    timeout: Option<Duration>,
+) -> Result<Client, ClientError> {
     let trust = match pinned {
         Some(pem) => Trust::Pinned(String::from_utf8_lossy(pem).into_owned()),
         None if is_loopback(endpoint) => Trust::Insecure,
         None => Trust::Nothing,
     };
-    Client::builder().endpoint(endpoint).token(token).trust(trust).build()
+    let mut builder = Client::builder().endpoint(endpoint).token(token).trust(trust);
+    if let Some(timeout) = timeout {
+        builder = builder.timeout(timeout);
+    }
+    builder.build()
 }
 
 fn is_loopback(endpoint: &str) -> bool {

@@ -23,6 +23,13 @@ impl Param {
         Self::from_schema(name.into(), root_schema::<T>())
     }
 
+    /// A param whose values a JSON schema describes, for types that are known only when the program runs. A
+    /// `description` in it becomes the param's.
+    #[must_use]
+    pub fn with_schema(name: impl Into<String>, schema: JsonMap) -> Self {
+        Self::from_schema(name.into(), schema)
+    }
+
     /// A param by name only.
     #[must_use]
     pub fn named(name: impl Into<String>) -> Self {
