@@ -19,19 +19,17 @@
 mod commands;
 mod error;
 mod kernel;
-mod known_hosts;
 mod local;
 mod machine;
 mod output;
-pub mod quote;
 mod refusal;
 mod ssh;
 pub mod text;
 mod vbox;
 
 pub use commands::{Boot, Hardware, is_uuid};
+pub use drp_ssh::{KnownHosts, Verdict};
 pub use error::{Fault, Kind, VboxError};
-pub use known_hosts::{KnownHosts, Verdict};
 pub use local::own_user;
 pub use machine::{Info, Power};
 pub use output::Output;

@@ -1,7 +1,7 @@
 //! One VirtualBox: where its `VBoxManage` is, and how it is called.
 
 use crate::ssh::{Ssh, SshTarget};
-use crate::{Kind, Output, VboxError, local, quote, refusal};
+use crate::{Kind, Output, VboxError, local, refusal};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -75,7 +75,7 @@ impl Vbox {
     /// Where it is, for texts.
     #[must_use]
     pub fn place(&self) -> String {
-        self.ssh.as_ref().map_or_else(|| "this host".to_owned(), |ssh| ssh.target.to_string())
+        self.ssh.as_ref().map_or_else(|| "this host".to_owned(), Ssh::place)
     }
 
     /// Closes the connection, if there is one.
@@ -117,7 +117,7 @@ impl Vbox {
             .collect();
         let answer = match &self.ssh {
             None => local::run(&argv, &words, deadline).await,
-            Some(ssh) => ssh.run(&quote::line(argv), &words, deadline).await,
+            Some(ssh) => ssh.run(argv, &words, deadline).await,
         };
         // Readings change nothing, so that asking again does no harm.
         answer.map_err(|error| VboxError { sent: error.sent && !reads(args), ..error })
