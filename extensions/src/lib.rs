@@ -5,10 +5,14 @@
 //! engine). This crate launches nothing itself; what has to run a program goes through [`Hosting`].
 
 pub mod archive;
+pub mod discovery;
 mod hosting;
+mod identity;
 pub mod launcher;
+pub mod modules;
 
 pub use hosting::{Hosting, HostingError};
+pub use identity::{Identity, is_name, module_name, same_name};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
