@@ -27,6 +27,7 @@ const SCOPES: &[(&str, &[&str], &[&str])] = &[
     ("system", &["upgrade", "replicate", "active", "passive"], &["actions", "action"]),
     ("objects", &["list"], &[]),
     ("audit", &["list"], &[]),
+    ("extensions", &["list", "get", "create", "delete"], &["validate", "render"]),
     ("bootenvs", USUAL, &[]),
     ("catalog_items", USUAL, &[]),
     ("contexts", USUAL, &[]),

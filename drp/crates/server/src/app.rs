@@ -2,6 +2,7 @@
 
 use crate::Settings;
 use crate::audit::Audit;
+use crate::extensions::Extensions;
 use crate::http::Failure;
 use crate::life::Life;
 use crate::logins::Logins;
@@ -26,6 +27,7 @@ pub(crate) struct App {
     /// Set before anything is served; the host needs the backend, which needs the rest of this.
     pub(crate) host: OnceLock<Arc<Host>>,
     pub(crate) providers: Providers,
+    pub(crate) extensions: Extensions,
     pub(crate) logins: Logins,
     pub(crate) audit: Arc<Audit>,
     pub(crate) sockets: Sockets,

@@ -6,6 +6,7 @@ use crate::app::{App, Place};
 use crate::audit::Audit;
 use crate::backend::Wiring;
 use crate::content_files::ContentFiles;
+use crate::extensions::Extensions;
 use crate::job_logs::JobLogs;
 use crate::life::{Life, Phase};
 use crate::listen::{BaseRoot, LocalSocket, WithLocalAddr, bind, bind_local, certificate, private_dir};
@@ -109,6 +110,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), ServeError> {
         store: Arc::clone(&store),
         host: OnceLock::new(),
         providers: Providers::default(),
+        extensions: Extensions::open(base.path()),
         logins,
         audit,
         sockets: Sockets::default(),

@@ -11,6 +11,7 @@ mod controller;
 mod daemon;
 mod error;
 mod explode;
+mod extensions;
 mod hosting;
 mod http;
 mod job_logs;
@@ -30,6 +31,7 @@ mod sums;
 mod ws;
 
 pub use error::ServeError;
+pub use extensions::template_worker;
 pub use hosting::ExtensionHost;
 pub use logins::LoginLimits;
 pub use restore::restore;

@@ -39,7 +39,7 @@ pub(crate) fn place(from: Option<IpAddr>) -> String {
 }
 
 impl Story {
-    /// `path` is what follows `/api/v3`.
+    /// `path` is what follows `/api/v3`, or the whole one of `/api/v1`.
     pub(crate) fn new(
         who: &Principal,
         from: Option<IpAddr>,
@@ -57,8 +57,9 @@ impl Story {
                 || action == "backup"
                 || query.is_set("decode")
                 || matches!(path.as_slice(), ["contents", _]));
-        let quiet = matches!(path.as_slice(), ["events"] | ["jobs", _, "log"] | ["whoami"]);
-        let told = if reads { secret } else { !quiet };
+        let quiet =
+            matches!(path.as_slice(), ["events"] | ["jobs", _, "log"] | ["whoami"]);
+        let told = if reads { secret } else { !quiet && action != "render" };
         let told = told && (!program || TOLD.contains(&scope.as_str()) || action.starts_with("action:"));
         Self {
             who: who.name.clone(),
@@ -128,6 +129,7 @@ fn deed(method: &Method, path: &[&str]) -> (String, String, String) {
         ["prefs"] => {
             ("preferences", String::new(), if verb == "create" { "post" } else { "list" }.to_owned())
         }
+        ["api", "v1", rest @ ..] => return v1(verb, rest),
         ["backup"] | ["system", "backup"] => ("system", String::new(), "backup".to_owned()),
         ["system", "actions", command] => ("system", String::new(), format!("action:{command}")),
         ["system", what @ ..] => ("system", String::new(), what.join("/")),
@@ -150,6 +152,19 @@ fn deed(method: &Method, path: &[&str]) -> (String, String, String) {
         [] => ("", String::new(), verb.to_owned()),
     };
     (scope.to_owned(), key, action)
+}
+
+/// The same for what is below `/api/v1`.
+fn v1(verb: &str, path: &[&str]) -> (String, String, String) {
+    let (key, action) = match path {
+        ["extensions"] if verb == "get" => (String::new(), "list"),
+        ["extensions"] => (String::new(), verb),
+        ["extensions", "validate"] => (String::new(), "validate"),
+        ["extensions", key @ ..] => (key.join("/"), verb),
+        ["render"] => (String::new(), "render"),
+        _ => return ("info".to_owned(), String::new(), verb.to_owned()),
+    };
+    ("extensions".to_owned(), key, action.to_owned())
 }
 
 #[cfg(test)]
@@ -195,6 +210,18 @@ mod tests {
             ("user:a", "PATCH", "meta/machines/m1", "", 200, Some("machines update m1 ok")),
             ("user:a", "GET", "backup", "", 200, Some("system backup  ok")),
             ("user:a", "POST", "events", "", 204, None),
+            ("user:a", "POST", "api/v1/extensions", "", 201, Some("extensions create  ok")),
+            (
+                "user:a",
+                "DELETE",
+                "api/v1/extensions/provider/x",
+                "",
+                204,
+                Some("extensions delete provider/x ok"),
+            ),
+            ("user:a", "POST", "api/v1/render", "", 200, None),
+            ("user:a", "POST", "api/v1/render", "", 403, Some("extensions render  refused")),
+            ("user:a", "GET", "api/v1/extensions", "", 403, Some("extensions list  refused")),
             ("plugin:p", "POST", "machines/m1/params/a", "", 200, None),
             ("plugin:p", "PATCH", "users/ann", "", 200, Some("users update ann ok")),
             ("plugin:p", "POST", "machines/m1/actions/x", "", 200, Some("machines action:x m1 ok")),

@@ -176,15 +176,19 @@ async fn answer(
         *template = route.template;
         return routes::open(&app, &parts, route);
     }
-    let rest: Vec<String> = match path.as_slice() {
-        ["api", "v3", rest @ ..] | rest @ (["plugin-apis", ..] | ["metrics"]) => {
-            rest.iter().map(|s| (*s).to_owned()).collect()
+    let below: Option<&[&str]> = match path.as_slice() {
+        // Templates of `/api/v1` are whole, and below `/api/v3` there is none of them.
+        ["api", "v3", "api", ..] => None,
+        ["api", "v3", rest @ ..] | rest @ (["plugin-apis", ..] | ["metrics"] | ["api", "v1", ..]) => {
+            Some(rest)
         }
-        _ => {
-            let url = parts.uri.path_and_query().map_or("/", |p| p.as_str());
-            return Err(no_route(&parts.method, url));
-        }
+        _ => None,
     };
+    let Some(below) = below else {
+        let url = parts.uri.path_and_query().map_or("/", |p| p.as_str());
+        return Err(no_route(&parts.method, url));
+    };
+    let rest: Vec<String> = below.iter().map(|s| (*s).to_owned()).collect();
     let words: Vec<&str> = rest.iter().map(String::as_str).collect();
     if let Some((route, _)) = routes::find(&app, &words) {
         *template = route.template;
@@ -292,7 +296,8 @@ async fn told(app: Arc<App>, story: Story, routed: impl Future<Output = Answer>)
 /// wait. Only plugins go on, since `define` may use the API, and whoever asks what state the daemon is in.
 async fn started(app: &App, who: &Principal, path: &[String]) -> Result<(), Failure> {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
-    let about_us = matches!(path.as_slice(), ["info"] | ["system", "status" | "shutdown"]);
+    let about_us =
+        matches!(path.as_slice(), ["info"] | ["api", "v1", "health"] | ["system", "status" | "shutdown"]);
     if about_us || who.is_plugin() || app.life.started(START).await {
         return Ok(());
     }

@@ -346,10 +346,7 @@ const ABOUT: &str = "Beside the statuses of each operation, any request can be a
     (see the API guide). `x-examples` are requests with their answers; a test plays all of them in the order of `step`.";
 
 fn full_path(route: &Route, prefix: Option<&str>) -> String {
-    let mut path = match route.serve {
-        Serve::Call(_) => "/api/v3".to_owned(),
-        Serve::Open(_) => String::new(),
-    };
+    let mut path = route.base().to_owned();
     for part in &route.parts {
         path.push('/');
         match (part, prefix) {
@@ -401,10 +398,7 @@ fn head(get: &Value) -> Value {
 }
 
 fn shown(example: &Example, route: &Route, sample: Option<&Sample>) -> Value {
-    let base = match route.serve {
-        Serve::Call(_) => "/api/v3",
-        Serve::Open(_) => "",
-    };
+    let base = route.base();
     let (prefix, key) = sample.map_or(("", ""), |sample| (sample.prefix, sample.key));
     let path = example.path.replace("{type}", prefix).replace("{id}", key);
     let mut out = json!({"path": format!("{base}{path}"), "status": example.status});

@@ -5,6 +5,7 @@ mod audit;
 mod backup;
 mod contents;
 mod events;
+mod extensions;
 mod files;
 mod indexes;
 mod info;
@@ -36,7 +37,7 @@ pub(crate) use web::open;
 use crate::app::App;
 use crate::http::{Answer, Call};
 
-/// The route of a path below `/api/v3`.
+/// The route of a path below `/api/v3`, or of a whole one of `/api/v1`.
 pub(crate) fn find(app: &App, path: &[&str]) -> Option<(&'static Route, At)> {
     table().find(path, |prefix, types| {
         app.objects.kind(prefix).is_some_and(|kind| match types {

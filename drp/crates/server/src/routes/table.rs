@@ -11,7 +11,7 @@
 //!         .example(eg("/lamps/hall/x").body(json!({"On": true})).expect(201).answer(json!({"On": true}))))
 //! ```
 //!
-//! * Templates are below `/api/v3`: `{name}` is one segment, `{name*}` one or more. The first that fits wins; the routes
+//! * Templates are below `/api/v3`, but for those that begin with `/api/v1`: `{name}` is one segment, `{name*}` one or more. The first that fits wins; the routes
 //!   of objects (`/{type}…`) come last. A method that is not listed is answered 405; HEAD comes with GET, but
 //!   for `.no_head()`.
 //! * `at` holds what the template's braces took, in order: `at.one(0)`, `at.all()`.
@@ -118,7 +118,7 @@ impl At {
 }
 
 impl Route {
-    /// A route below `/api/v3`.
+    /// A route below `/api/v3`, or of `/api/v1`, whose templates say so.
     pub(crate) fn new(template: &'static str, handler: Handler) -> Self {
         Self::serve(template, Serve::Call(handler))
     }
@@ -206,6 +206,15 @@ impl Route {
     fn on(mut self, method: &'static str, operation: Operation) -> Self {
         self.operations.push(operation.method(method));
         self
+    }
+
+    /// What stands before the template in a path.
+    pub(crate) fn base(&self) -> &'static str {
+        match self.serve {
+            Serve::Open(_) => "",
+            Serve::Call(_) if self.template.starts_with("/api/v1/") => "",
+            Serve::Call(_) => "/api/v3",
+        }
     }
 
     /// HEAD comes with GET.

@@ -2,6 +2,7 @@
 
 mod content;
 mod daemon;
+mod extensions;
 mod jobs;
 mod objects;
 mod people;
@@ -20,6 +21,7 @@ pub(crate) fn table() -> &'static Table {
             people::routes(),
             jobs::routes(),
             pools::routes(),
+            extensions::routes(),
             objects::routes(),
         ];
         Table { routes: areas.into_iter().flatten().collect() }
