@@ -57,8 +57,7 @@ impl Story {
                 || action == "backup"
                 || query.is_set("decode")
                 || matches!(path.as_slice(), ["contents", _]));
-        let quiet =
-            matches!(path.as_slice(), ["events"] | ["jobs", _, "log"] | ["whoami"]);
+        let quiet = matches!(path.as_slice(), ["events"] | ["jobs", _, "log"] | ["whoami"]);
         let told = if reads { secret } else { !quiet && action != "render" };
         let told = told && (!program || TOLD.contains(&scope.as_str()) || action.starts_with("action:"));
         Self {
