@@ -64,6 +64,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("echo", &["drp-plugin-sdk", "drp-content"]),
     ("incrementer", &["drp-plugin-sdk", "drp-content"]),
     ("slack", &["drp-plugin-sdk", "drp-content", "drp-tls"]),
+    ("nushell", &["drp-plugin-sdk"]),
     ("stress", &["drp-plugin-sdk", "drp-content"]),
     ("ipmi", &["drp-plugin-sdk", "drp-content", "drp-bmc", "drp-ipmi"]),
     ("virtualbox-ipmi", &["drp-plugin-sdk", "drp-content", "drp-vbox"]),
