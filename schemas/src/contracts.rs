@@ -47,6 +47,11 @@ pub const CONTRACTS: &[Contract] = &[
         text: include_str!("../contracts/drp/extension.ncl"),
     },
     Contract {
+        name: "drp/results.ncl",
+        summary: "what the operations of extensions answer",
+        text: include_str!("../contracts/drp/results.ncl"),
+    },
+    Contract {
         name: "drp/settings.ncl",
         summary: "settings files: of the daemon, and of the extension system",
         text: include_str!("../contracts/drp/settings.ncl"),

@@ -50,6 +50,10 @@ pub struct Operation {
     pub inputs: &'static [Input],
     /// What comes out.
     pub output: Output,
+    /// The contract of what comes out, one of `drp/results.ncl`.
+    pub result: &'static str,
+    /// The contract of what comes out in check mode.
+    pub check_result: Option<&'static str>,
     /// Validation refuses an extension without it.
     pub required: bool,
     /// It takes `check`, with which it changes nothing and needs no credentials.
@@ -68,23 +72,43 @@ const fn maybe(name: &'static str, r#type: InputType) -> Input {
     Input { name, r#type, required: false }
 }
 
-const fn reads(name: &'static str, inputs: &'static [Input], output: Output) -> Operation {
-    Operation { name, inputs, output, required: true, check: false, wait: false, reads: true }
+const fn acts(name: &'static str, inputs: &'static [Input], output: Output) -> Operation {
+    Operation {
+        name,
+        inputs,
+        output,
+        result: "Done",
+        check_result: None,
+        required: true,
+        check: false,
+        wait: false,
+        reads: false,
+    }
 }
 
-const fn acts(name: &'static str, inputs: &'static [Input], output: Output) -> Operation {
-    Operation { name, inputs, output, required: true, check: false, wait: false, reads: false }
+const fn reads(name: &'static str, inputs: &'static [Input], output: Output) -> Operation {
+    Operation { reads: true, ..acts(name, inputs, output) }
 }
 
 impl Operation {
-    const fn checked(self) -> Self {
-        Self { check: true, ..self }
+    const fn gives(self, result: &'static str) -> Self {
+        Self { result, ..self }
+    }
+    const fn checked(self, result: &'static str) -> Self {
+        Self { check: true, check_result: Some(result), ..self }
     }
     const fn waits(self) -> Self {
         Self { wait: true, ..self }
     }
     const fn extra(self) -> Self {
         Self { required: false, ..self }
+    }
+
+    /// The contract of what it answers, as a Nickel expression.
+    #[must_use]
+    pub fn result_contract(&self, check: bool) -> std::string::String {
+        let name = self.check_result.filter(|_| check).unwrap_or(self.result);
+        format!("(import \"drp/results.ncl\").{name}")
     }
 }
 
@@ -98,51 +122,56 @@ const COMPONENT: &[Input] = &[required("name", String)];
 
 /// What a provider offers.
 pub const PROVIDER: &[Operation] = &[
-    reads("provider-info", &[], Output::Record),
-    reads("validate-config", CONFIG, Output::Record),
-    reads("test-connection", MAY_CONFIG, Output::Record),
-    acts("create-server", CONFIG, Output::Record).checked().waits(),
+    reads("provider-info", &[], Output::Record).gives("ProviderInfo"),
+    reads("validate-config", CONFIG, Output::Record).gives("Valid"),
+    reads("test-connection", MAY_CONFIG, Output::Record).gives("Connection"),
+    acts("create-server", CONFIG, Output::Record).gives("CreatedServer").checked("CreateServerCheck").waits(),
     acts("delete-server", SERVER, Output::Nothing),
-    reads("list-servers", &[], Output::List),
-    reads("get-server-info", SERVER, Output::Record),
+    reads("list-servers", &[], Output::List).gives("Servers"),
+    reads("get-server-info", SERVER, Output::Record).gives("Server"),
     acts("start-server", SERVER, Output::Nothing),
     acts("stop-server", SERVER, Output::Nothing),
     acts("reboot-server", SERVER, Output::Nothing),
-    reads("get-pricing", &[], Output::List),
-    reads("get-plans", &[], Output::List),
-    reads("get-zones", &[], Output::List),
-    reads("get-ssh-access", SERVER, Output::Record),
+    reads("get-pricing", &[], Output::List).gives("Prices"),
+    reads("get-plans", &[], Output::List).gives("Plans"),
+    reads("get-zones", &[], Output::List).gives("Zones"),
+    reads("get-ssh-access", SERVER, Output::Record).gives("SshAccess"),
     acts("configure-firewall", &[required("server_id", String), required("rules", List)], Output::Nothing),
 ];
 
 /// What a taskserv offers.
 pub const TASKSERV: &[Operation] = &[
-    reads("taskserv-info", &[], Output::Record),
-    acts("install", &[maybe("config", Record), maybe("version", String)], Output::Record).checked().waits(),
+    reads("taskserv-info", &[], Output::Record).gives("TaskservInfo"),
+    acts("install", &[maybe("config", Record), maybe("version", String)], Output::Record)
+        .gives("Installed")
+        .checked("InstallCheck")
+        .waits(),
     acts(
         "uninstall",
         &[maybe("config", Record), maybe("force", Switch), maybe("keep-data", Switch)],
         Output::Nothing,
     ),
     acts("configure", CONFIG, Output::Record).extra(),
-    reads("status", MAY_CONFIG, Output::Record),
+    reads("status", MAY_CONFIG, Output::Record).gives("TaskservStatus"),
     acts("restart", MAY_CONFIG, Output::Nothing),
-    acts("upgrade", VERSION, Output::Record),
-    reads("get-current-version", &[], Output::Text),
-    reads("get-available-versions", &[], Output::List),
-    reads("check-updates", &[], Output::Record),
+    acts("upgrade", VERSION, Output::Record).gives("TaskservUpgraded"),
+    reads("get-current-version", &[], Output::Text).gives("Version"),
+    reads("get-available-versions", &[], Output::List).gives("Versions"),
+    reads("check-updates", &[], Output::Record).gives("Updates"),
 ];
 
 /// What a cluster offers.
 pub const CLUSTER: &[Operation] = &[
-    reads("cluster-info", &[], Output::Record),
-    acts("create", MAY_CONFIG, Output::Record).checked().waits(),
+    reads("cluster-info", &[], Output::Record).gives("ClusterInfo"),
+    acts("create", MAY_CONFIG, Output::Record).gives("CreatedCluster").checked("CreateClusterCheck").waits(),
     acts("delete", &[maybe("config", Record), maybe("force", Switch)], Output::Nothing).waits(),
-    reads("status", &[], Output::Record),
-    acts("scale", &[required("replicas", Int), maybe("component", String)], Output::Record).waits(),
-    acts("upgrade", VERSION, Output::Record).waits(),
-    reads("list-components", &[], Output::List),
-    reads("component-status", COMPONENT, Output::Record),
+    reads("status", &[], Output::Record).gives("ClusterStatus"),
+    acts("scale", &[required("replicas", Int), maybe("component", String)], Output::Record)
+        .gives("ClusterChanged")
+        .waits(),
+    acts("upgrade", VERSION, Output::Record).gives("ClusterChanged").waits(),
+    reads("list-components", &[], Output::List).gives("Components"),
+    reads("component-status", COMPONENT, Output::Record).gives("ComponentStatus"),
     acts("restart-component", COMPONENT, Output::Nothing),
 ];
 

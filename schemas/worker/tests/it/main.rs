@@ -4,6 +4,7 @@
 mod bounds;
 mod contracts;
 mod imports;
+mod interfaces;
 
 use drp_schemas::{Evaluator, Settings, install};
 use tempfile::TempDir;
