@@ -16,8 +16,8 @@ and the contracts in `schemas/contracts/drp/results.ncl`; `DRP_BLESS=1 cargo tes
 A registered extension is a plugin named `<name>-<type>`, and its operations are actions on the plugin object itself:
 
 ```sh
-drp plugins run my-provider-provider create-server config='{hostname: web-1, plan: 1xCPU-1GB, zone: z1}' check=true
-curl … -X POST …/api/v3/plugins/my-provider-provider/actions/create-server -d '{…}'
+drp plugins runaction my-provider-provider create-server '{config: {hostname: web-1, plan: 1xCPU-1GB, zone: z1}, check: true}'
+drp server create web-1 --provider my-provider --plan 1xCPU-1GB --zone z1 --check       # the same
 ```
 
 Inputs are the params of the action, under the same names. Operations marked *check* take `check`: nothing is done, no
