@@ -48,14 +48,14 @@ export def log [
 }
 
 # Fails with an HTTP status, so that callers can tell causes apart.
-@example "what is not there" { drp fail "no such server" --code 404 --help "see list-servers" }
+@example "what is not there" { drp fail "no such server" --code 404 --hint "see list-servers" }
 export def fail [
     message: string # What went wrong
     --code: int = 500 # 400 to 599
-    --help: string # What to do about it
+    --hint: string # What to do about it (`--help` is Nushell's own flag)
 ]: nothing -> any {
     let error = {msg: $message, code: $"drp::($code)"}
-    error make --unspanned (if $help == null { $error } else { $error | insert help $help })
+    error make --unspanned (if $hint == null { $error } else { $error | insert help $hint })
 }
 
 # The folder of the extension.
