@@ -11,6 +11,7 @@ need ipmi_sim openipmi
 need ipmitool ipmitool
 need ipmipower freeipmi-tools
 need qemu-system-x86_64 qemu-system-x86
+need qemu-img qemu-utils
 need python3 python3
 need sshd openssh-server
 need ssh-keygen openssh-client
@@ -55,8 +56,8 @@ if ! cmp -s tests/peers/npm/package.json .npm/complete 2>/dev/null; then
   fi
 fi
 
-# What boots in QEMU with a BMC of its own.
-if [ ! -f .guest/complete ]; then
+# What boots in QEMU.
+if [ ! -f .guest/complete ] || [ ! -f .guest/ssh/complete ]; then
   echo "setup: Debian's kernel and busybox for the guest of tests/peers/guest.sh"
   tests/peers/guest.sh || echo "setup: MISSING the guest; the tests that boot it will say SKIPPED" >&2
 fi

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Puts what a Linux guest needs into .guest: Debian's kernel, its IPMI modules, a static busybox. Nothing is installed.
+# Puts what Linux guests need into .guest: Debian's kernel, its modules for IPMI and for virtual machines, a static busybox,
+# and in ssh/ a small SSH server with its libraries. Nothing is installed.
 # Debian's kernel, since it has the drivers of system interfaces; the running one may have none. Done once.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 dir=.guest
-[ -f "$dir/complete" ] && exit 0
+[ -f "$dir/complete" ] && [ -f "$dir/ssh/complete" ] && exit 0
 for program in apt-get apt-cache dpkg; do
   command -v "$program" >/dev/null || { echo "guest.sh: no $program: this is for Debian" >&2; exit 1; }
 done
@@ -26,7 +27,10 @@ if [ -z "$kernel" ] && [ "$(id -u)" -eq 0 ]; then
 fi
 [ -n "$kernel" ] || { echo "guest.sh: apt knows no kernel; apt-get update" >&2; exit 1; }
 # Lists that are old name packages that are gone.
-fetch() { (cd "$work" && timeout 300 apt-get download -qq "$kernel" busybox-static >/dev/null 2>"$work/errors"); }
+server=(dropbear-bin libtomcrypt1 libtommath1 libgmp10 libcrypt1 zlib1g)
+fetch() {
+  (cd "$work" && timeout 300 apt-get download -qq "$kernel" busybox-static "${server[@]}" >/dev/null 2>"$work/errors")
+}
 if ! fetch; then
   if [ "$(id -u)" -eq 0 ]; then apt-get update -qq || true; kernel=$(find_kernel); fi
   fetch || { cat "$work/errors" >&2; exit 1; }
@@ -38,8 +42,10 @@ mkdir -p "$dir"
 cp "$work"/root/boot/vmlinuz-* "$dir/vmlinuz"
 busybox=$(find "$work/root" -path '*bin/busybox' -type f)
 cp "$busybox" "$dir/busybox"
-# These three depend on each other alone.
-for module in ipmi_msghandler ipmi_si ipmi_devintf; do
+# The first three depend on each other alone; of the others each comes after those that it depends on.
+for module in ipmi_msghandler ipmi_si ipmi_devintf \
+  virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci failover net_failover virtio_net virtio_blk \
+  cdrom isofs button evdev; do
   found=$(find "$work/root" -name "$module.ko*")
   case $found in
     *.ko) cp "$found" "$dir/" ;;
@@ -47,4 +53,9 @@ for module in ipmi_msghandler ipmi_si ipmi_devintf; do
     *) echo "guest.sh: $kernel has no $module" >&2; exit 1 ;;
   esac
 done
+mkdir -p "$dir/ssh"
+for part in usr/sbin/dropbear usr/bin/dropbearkey; do cp "$work/root/$part" "$dir/ssh/"; done
+find "$work/root" \( -name 'libtom*.so.*' -o -name 'libgmp.so.*' -o -name 'libcrypt.so.*' -o -name 'libz.so.*' \) \
+  -exec cp -L {} "$dir/ssh/" \;
+echo "${server[*]}" > "$dir/ssh/complete"
 echo "$kernel" > "$dir/complete"

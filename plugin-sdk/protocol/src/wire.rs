@@ -45,6 +45,9 @@ pub const ENV_TOKEN: &str = "RS_TOKEN";
 pub const ENV_FILESERVER: &str = "RS_FILESERVER";
 /// Environment: file-system path of the file server's root.
 pub const ENV_WEBROOT: &str = "RS_WEBROOT";
+/// Environment of a program that a plugin started and left on purpose, such as a virtual machine: with the value `1` it goes on
+/// when plugin and daemon end. It has to be in a session of its own and must not have [`ENV_TOKEN`].
+pub const ENV_STAYS: &str = "DRP_STAYS";
 /// Value of [`ENV_TOKEN`] that asks `define` for the static definition without API access.
 pub const TOKEN_CATALOG: &str = "catalog";
 /// Value of [`ENV_TOKEN`] that says that there is no daemon behind the host: one action of a plugin is tried out.

@@ -2,6 +2,7 @@
 
 use crate::kernel;
 use crate::spawner::Children;
+use drp_protocol::wire;
 use nix::sys::signal::Signal;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
@@ -44,6 +45,13 @@ impl Process {
         environ.split(|b| *b == 0).any(|var| var.strip_prefix(prefix).is_some_and(|t| hash(t) == token_hash))
     }
 
+    /// Whether a plugin started it to outlive the daemon, as a virtual machine does ([`wire::ENV_STAYS`]).
+    fn stays(&self) -> bool {
+        let Ok(environ) = std::fs::read(format!("/proc/{}/environ", self.pid)) else { return false };
+        let mark = format!("{}=1", wire::ENV_STAYS);
+        environ.split(|b| *b == 0).any(|var| var == mark.as_bytes())
+    }
+
     pub(crate) fn command_line(&self) -> Vec<u8> {
         std::fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default()
     }
@@ -75,11 +83,11 @@ pub(crate) async fn end_leftovers(leader: u32, token_hash: &str) {
     }
 }
 
-/// Ends all processes handed to this one that were started by plugins, whatever their environment says.
-/// For the very end, when no plugin runs.
+/// Ends all processes handed to this one that were started by plugins, but those that are marked to outlive it. For the
+/// very end, when no plugin runs.
 pub(crate) async fn end_all_adopted() {
     for _ in 0..200 {
-        let found = adopted(|_| true);
+        let found = adopted(|p| !p.stays());
         // Another host of this program may still have plugins; theirs are none of our business.
         if found.is_empty() || !Children::lock().is_empty() {
             break;
