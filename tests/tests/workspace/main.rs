@@ -68,12 +68,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("stress", &["drp-plugin-sdk", "drp-content"]),
     ("ipmi", &["drp-plugin-sdk", "drp-content", "drp-bmc", "drp-ipmi"]),
     ("virtualbox-ipmi", &["drp-plugin-sdk", "drp-content", "drp-vbox"]),
-<<<<<<< HEAD
     ("packet-ipmi", &["drp-plugin-sdk", "drp-content", "drp-tls"]),
-=======
-    ("packet-ipmi", &["drp-plugin-sdk", "drp-content"]),
     ("local-provider", &["drp-plugin-sdk"]),
->>>>>>> 9b1cf6c (local-provider: servers that are QEMU machines of this host, which outlive plugin and daemon; a guest with SSH for its tests)
 ];
 
 /// Crates that do I/O; the protocol crate must stay free of them.
