@@ -101,7 +101,9 @@ export def "get-pricing" []: nothing -> list {
 
 # Sizes of servers.
 export def "get-plans" []: nothing -> list {
-    ask get "/plans" --again
+    ask get "/plans" --again | each {|plan|
+        { name: $plan.name, cpus: $plan.cpus, memory: $plan.memory_mb, storage: $plan.storage_gb }
+    }
 }
 
 # Where servers can run.

@@ -82,8 +82,8 @@ export def wait-until [
     --progress: string # What to say meanwhile
 ]: nothing -> bool {
     let end = (date now) + $within
-    loop {
-        if (do $condition) == true { return true }
+    # Nushell takes what follows a loop, not what a loop returns, for the output of the command.
+    while (do $condition) != true {
         if (date now) + $every > $end { return false }
         if $progress != null {
             let gone = 100 - ((($end - (date now)) / $within) * 100)
@@ -91,6 +91,7 @@ export def wait-until [
         }
         sleep $every
     }
+    true
 }
 
 # One line to the host. Outside of it (`nu tests/unit.nu`) there is nobody to tell.
