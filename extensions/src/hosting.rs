@@ -33,6 +33,11 @@ pub trait Hosting: Send + Sync {
         extension: &'a HostedExtension,
     ) -> BoxFuture<'a, Result<PluginProvider, HostingError>>;
 
+    /// The version of Nushell that would run extensions; `None` when there is none, or it is not known.
+    fn nushell(&self) -> BoxFuture<'_, Option<String>> {
+        Box::pin(std::future::ready(None))
+    }
+
     /// Starts it with these settings (by their own names, not those of params), runs one operation, and stops it.
     fn run<'a>(
         &'a self,

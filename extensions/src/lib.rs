@@ -6,13 +6,32 @@
 
 pub mod archive;
 pub mod discovery;
+mod error;
+mod extension;
 mod hosting;
 mod identity;
 pub mod launcher;
+mod lines;
+pub mod manifest;
 pub mod modules;
+mod name;
+mod problem;
+mod schemas;
+mod tree;
+mod validate;
+mod version;
 
+pub use error::ExtensionError;
+pub use extension::Extension;
 pub use hosting::{Hosting, HostingError};
 pub use identity::{Identity, is_name, module_name, same_name};
+pub use manifest::{Manifest, Module};
+pub use name::{LONGEST_NAME, Name, NameError};
+pub use problem::{Problem, Rule, Validation};
+pub use schemas::SettingsContract;
+pub use tree::Tree;
+pub use validate::{HostVersions, Known, NICKEL_VERSION, PROVISIONING_VERSION, Surroundings, validate};
+pub use version::{VersionError, VersionRange, parse_version};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

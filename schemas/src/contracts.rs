@@ -1,6 +1,7 @@
 //! The contracts that ship with drp.
 
 use crate::SchemaError;
+use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
 /// A file of contracts.
@@ -77,6 +78,25 @@ pub fn install(folder: &Path) -> Result<PathBuf, SchemaError> {
         std::fs::rename(&beside, &file).map_err(|e| failed("rename", &beside, e))?;
     }
     Ok(folder.to_owned())
+}
+
+/// Writes them into the cache folder of the user who runs this (`$XDG_CACHE_HOME/drp/contracts`, else below
+/// `~/.cache`), in one folder for each version of them.
+///
+/// # Errors
+/// [`SchemaError::Contracts`] when there is no such folder, or a file cannot be written.
+pub fn install_for_user() -> Result<PathBuf, SchemaError> {
+    let mut digest = Sha256::new();
+    CONTRACTS.iter().for_each(|contract| digest.update(contract.text));
+    let version: String = digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let cache =
+        std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or(home).filter(|dir| dir.is_absolute());
+    let cache = cache.ok_or_else(|| {
+        let why = "neither HOME nor XDG_CACHE_HOME names a folder for the contracts: set one of them";
+        failed("find", Path::new("~/.cache"), std::io::Error::new(std::io::ErrorKind::NotFound, why))
+    })?;
+    install(&cache.join("drp/contracts").join(version))
 }
 
 fn failed(what: &'static str, path: &Path, source: std::io::Error) -> SchemaError {

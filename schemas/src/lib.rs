@@ -26,7 +26,7 @@ mod worker;
 
 pub use answer::{Answer, Checked, Field, Outcome};
 pub use cache::CacheStatistics;
-pub use contracts::{CONTRACTS, Contract, install};
+pub use contracts::{CONTRACTS, Contract, install, install_for_user};
 pub use document::{Document, Format};
 pub use error::{Diagnostic, Place, SchemaError};
 pub use evaluator::Evaluator;

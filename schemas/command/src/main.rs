@@ -4,7 +4,7 @@ mod kinds;
 mod show;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use drp_schemas::{CONTRACTS, Document, Evaluator, Format, SchemaError, Settings, install};
+use drp_schemas::{Document, Evaluator, Format, SchemaError, Settings, install_for_user};
 use kinds::Kind;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -215,7 +215,7 @@ async fn run_types(what: Option<String>, format: Shape, deadline: Duration) -> R
     };
     let evaluator = evaluator(Vec::new(), deadline)?;
     let (file, prefix) = match Kind::named(&what) {
-        Some(kind) => (contracts_folder()?.join(kind.file), Some(kind.contract)),
+        Some(kind) => (install_for_user()?.join(kind.file), Some(kind.contract)),
         None if Path::new(&what).is_file() => (absolute(Path::new(&what))?, None),
         None => {
             return Err(failure(
@@ -255,25 +255,11 @@ impl Against {
     }
 }
 
-/// The contracts in the user's cache folder, in one folder for each version of them.
-fn contracts_folder() -> Result<PathBuf, Failure> {
-    use sha2::{Digest, Sha256};
-    let mut digest = Sha256::new();
-    CONTRACTS.iter().for_each(|contract| digest.update(contract.text));
-    let version: String = digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let cache =
-        std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or(home).filter(|dir| dir.is_absolute());
-    let cache = cache
-        .ok_or_else(|| failure(1, "there is no folder for the contracts: set HOME or XDG_CACHE_HOME"))?;
-    Ok(install(&cache.join("drp/contracts").join(version))?)
-}
-
 /// Documents of whoever runs this may import whatever that user can read.
 fn evaluator(import_paths: Vec<PathBuf>, deadline: Duration) -> Result<Evaluator, Failure> {
     let mut settings = Settings::beside_this_program()?;
     settings.deadline = deadline;
-    settings.import_paths = vec![contracts_folder()?, absolute(Path::new("."))?];
+    settings.import_paths = vec![install_for_user()?, absolute(Path::new("."))?];
     for path in import_paths {
         settings.import_paths.push(absolute(&path)?);
     }

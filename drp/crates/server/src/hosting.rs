@@ -9,11 +9,16 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::process::Command;
 
 /// How long one operation may take when nothing else is said: creating a server takes minutes.
 const OPERATION: Duration = Duration::from_secs(900);
+
+/// How long `nu --version` may take.
+const NUSHELL: Duration = Duration::from_secs(10);
 
 /// Runs extensions as the plugins that they become, each in a folder of its own that goes when it is done.
 pub struct ExtensionHost {
@@ -122,6 +127,10 @@ impl Hosting for ExtensionHost {
         self.define(extension).boxed()
     }
 
+    fn nushell(&self) -> BoxFuture<'_, Option<String>> {
+        nushell().boxed()
+    }
+
     fn run<'a>(
         &'a self,
         extension: &'a HostedExtension,
@@ -131,6 +140,25 @@ impl Hosting for ExtensionHost {
     ) -> BoxFuture<'a, Result<Value, HostingError>> {
         self.run(extension, settings, operation, params).boxed()
     }
+}
+
+/// What the `nu` on `PATH` says of its version. It gets no environment but what it needs to start.
+async fn nushell() -> Option<String> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let program = std::env::split_paths(&path)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join("nu"))
+        .find(|file| file.is_file())?;
+    let asked = Command::new(program)
+        .arg("--version")
+        .env_clear()
+        .env("PATH", path)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let said = tokio::time::timeout(NUSHELL, asked).await.ok()?.ok()?;
+    Some(String::from_utf8_lossy(&said.stdout).trim().to_owned())
 }
 
 fn start(error: HostError) -> HostingError {
