@@ -80,7 +80,7 @@ export def wait-until [
     --every: duration = 2sec # Time between two questions
     --within: duration = 10min # When to give up
     --progress: string # What to say meanwhile
-]: nothing -> bool {
+]: nothing -> any {
     let end = (date now) + $within
     # Nushell takes what follows a loop, not what a loop returns, for the output of the command.
     while (do $condition) != true {
