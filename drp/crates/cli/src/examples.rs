@@ -14,6 +14,7 @@ const SESSIONS: &[(&str, &str)] = &[
     ("contents", include_str!("../examples/contents.txt")),
     ("daemon", include_str!("../examples/daemon.txt")),
     ("events", include_str!("../examples/events.txt")),
+    ("ext", include_str!("../examples/ext.txt")),
     ("files", include_str!("../examples/files.txt")),
     ("info", include_str!("../examples/info.txt")),
     ("interfaces", include_str!("../examples/interfaces.txt")),

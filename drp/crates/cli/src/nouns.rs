@@ -7,6 +7,7 @@ mod audit;
 mod bootenvs;
 mod contents;
 pub(crate) mod events;
+pub(crate) mod ext;
 mod files;
 mod info;
 mod jobs;
@@ -32,6 +33,7 @@ pub(crate) const NOUNS: &[Noun] = &[
     files::FILES,
     files::ISOS,
     objects::NOUN,
+    ext::NOUN,
     system::NOUN,
     // Words of object types stand in the order of the types.
     bootenvs::NOUN,

@@ -1,0 +1,52 @@
+//! Extensions: validated, registered, made and tested.
+
+use crate::commands::Context;
+use crate::grammar::Globals;
+use crate::noun::{Noun, noun};
+use crate::{Exit, Failure, Hooks, Printer};
+use clap::{ArgMatches, FromArgMatches, Subcommand};
+
+pub(crate) mod validate;
+
+/// Verbs of extensions.
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Check an extension in five rules: structure, schema, interface, dependencies, versions. Needs no daemon
+    Validate(validate::Validate),
+}
+
+pub(super) const NOUN: Noun =
+    noun!("ext", "Extensions: providers, task services and clusters", Verb, run, alone);
+
+fn alone(
+    _: &Globals,
+    printer: &Printer,
+    matches: &ArgMatches,
+    hooks: &dyn Hooks,
+) -> Option<Result<(), Failure>> {
+    match Verb::from_arg_matches(matches).ok()? {
+        Verb::Validate(args) => Some(local(validate::run(args, printer, hooks))),
+    }
+}
+
+async fn run(_: &Context<'_>, _: &str, verb: Verb) -> Result<(), Failure> {
+    match verb {
+        // Done before, without a daemon.
+        Verb::Validate(_) => Ok(()),
+    }
+}
+
+/// Does local work that may launch extensions.
+pub(crate) fn local(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::io("the runtime cannot be set up", &e))?;
+    runtime.block_on(async {
+        tokio::select! {
+            result = work => result,
+            _ = tokio::signal::ctrl_c() => Err(Failure::silent(Exit::Interrupted)),
+        }
+    })
+}
