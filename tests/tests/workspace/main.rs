@@ -62,6 +62,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("drp-extensions", &["drp-protocol", "drp-schemas", "drp-content", "drp-jinja"]),
     ("drp-nickel", &["drp-schemas"]),
     ("drp-schema", &["drp-schemas"]),
+    ("cluster", &["drp-plugin-sdk"]),
     ("echo", &["drp-plugin-sdk", "drp-content"]),
     ("incrementer", &["drp-plugin-sdk", "drp-content"]),
     ("slack", &["drp-plugin-sdk", "drp-content", "drp-tls"]),

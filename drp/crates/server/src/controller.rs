@@ -49,6 +49,8 @@ pub(crate) async fn follow(app: Arc<App>, host: Arc<Host>, mut events: Subscript
 
 fn heed(app: &App, host: &Arc<Host>, occurrence: &Occurrence) {
     match (occurrence.kind(), occurrence.action()) {
+        // Of operations of clusters, `create` and `delete` are actions on a plugin, and actions have events too.
+        ("plugins", _) if is_action(&occurrence.event()) => {}
         ("plugins", "create" | "update" | "save") if matters(&occurrence.event()) => {
             if let Ok(plugin) = app.objects.get("plugins", occurrence.key()).map(|p| p.model::<Plugin>())
                 && let Ok(plugin) = plugin
@@ -71,6 +73,12 @@ fn heed(app: &App, host: &Arc<Host>, occurrence: &Occurrence) {
     if app.providers.any_has_publish() {
         host.publish(&occurrence.event());
     }
+}
+
+/// Whether the event tells of an action on an object, not of a change of it (wire-protocol §3.8 step 6).
+fn is_action(event: &Event) -> bool {
+    event.object.get("CommandSet").is_some()
+        && event.object.get("Command").is_some_and(|c| *c == *event.action)
 }
 
 /// Whether the event changes what runs: `Meta` and `PluginErrors` do not.
@@ -100,6 +108,16 @@ pub(crate) fn load(app: &App, host: &Arc<Host>) {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn an_action_named_delete_deletes_nothing() {
+        let event = |object: Value| Event { object, action: "delete".to_owned(), ..Event::default() };
+        let action =
+            json!({"Command": "delete", "CommandSet": "plugins", "Model": {}, "Params": {}, "Plugin": "c"});
+        assert!(is_action(&event(action)));
+        assert!(!is_action(&event(json!({"Name": "c", "Provider": "c", "Params": {"Command": "delete"}}))));
+        assert!(!is_action(&event(Value::Null)));
+    }
 
     #[test]
     fn only_what_runs_matters() {
