@@ -15,6 +15,7 @@ mod lines;
 pub mod manifest;
 pub mod modules;
 mod name;
+pub mod packs;
 mod problem;
 mod schemas;
 mod tree;

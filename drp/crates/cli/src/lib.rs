@@ -13,6 +13,7 @@ mod hints;
 mod hooks;
 mod indent;
 mod input;
+mod local;
 mod noun;
 mod nouns;
 mod printer;

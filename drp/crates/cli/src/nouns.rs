@@ -14,10 +14,12 @@ mod jobs;
 mod logs;
 mod machines;
 mod objects;
+mod pack;
 pub(crate) mod plugin_providers;
 mod pools;
 mod prefs;
 mod profiles;
+mod providers;
 mod stages;
 mod system;
 mod templates;
@@ -35,6 +37,8 @@ pub(crate) const NOUNS: &[Noun] = &[
     objects::NOUN,
     ext::NOUN,
     system::NOUN,
+    pack::NOUN,
+    providers::NOUN,
     // Words of object types stand in the order of the types.
     bootenvs::NOUN,
     contents::NOUN,
