@@ -20,7 +20,7 @@ struct Making {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     output: Option<PathBuf>,
     /// Version that is written into the packed manifests, instead of their own
-    #[arg(long, value_name = "VERSION")]
+    #[arg(id = "wanted-version", long = "version", value_name = "VERSION")]
     version: Option<String>,
     #[command(flatten)]
     place: Place,
@@ -70,21 +70,19 @@ enum Verb {
         #[command(flatten)]
         place: Place,
     },
-    /// Remove old packs
+    /// Remove old packs; --dry-run only tells which
     Clean {
         /// Versions of each that are kept
         #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
         keep_latest: u16,
-        /// Only tell what would go
-        #[arg(long)]
-        dry_run: bool,
         /// Folder of packs and records, instead of those of settings
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
         output: Option<PathBuf>,
         #[command(flatten)]
         place: Place,
     },
-    /// Install a pack: in an infrastructure, where it takes the place of a link, or among your own extensions
+    /// Install a pack: in an infrastructure, where it takes the place of a link, or among your own extensions; --force
+    /// replaces what is installed, also when it was edited
     Install {
         /// The pack
         #[arg(value_hint = ValueHint::FilePath)]
@@ -95,9 +93,6 @@ enum Verb {
         /// Refuse the pack when this is not its SHA-256
         #[arg(long, value_name = "HEX")]
         sha256: Option<String>,
-        /// Replace what is installed, also when it was edited
-        #[arg(long)]
-        force: bool,
         #[command(flatten)]
         place: Place,
     },
@@ -111,12 +106,17 @@ async fn never_asked(_: &Context<'_>, _: &str, _: Verb) -> Result<(), Failure> {
     Ok(())
 }
 
-fn alone(_: &Globals, printer: &Printer, matches: &ArgMatches, _: &dyn Hooks) -> Option<Result<(), Failure>> {
+fn alone(
+    globals: &Globals,
+    printer: &Printer,
+    matches: &ArgMatches,
+    _: &dyn Hooks,
+) -> Option<Result<(), Failure>> {
     let verb = Verb::from_arg_matches(matches).map_err(|e| Failure::usage(e.to_string()));
-    Some(verb.and_then(|verb| block_on(run(printer, verb))))
+    Some(verb.and_then(|verb| block_on(run(printer, verb, globals))))
 }
 
-async fn run(printer: &Printer, verb: Verb) -> Result<(), Failure> {
+async fn run(printer: &Printer, verb: Verb, globals: &Globals) -> Result<(), Failure> {
     match verb {
         Verb::Core(making) => {
             let made = Setup::new(&making).await?;
@@ -138,16 +138,16 @@ async fn run(printer: &Printer, verb: Verb) -> Result<(), Failure> {
         Verb::List { output, place } => {
             listed(printer, &packs::list(&settings(&place, output.as_deref()).await?).map_err(pack_failure)?)
         }
-        Verb::Clean { keep_latest, dry_run, output, place } => {
+        Verb::Clean { keep_latest, output, place } => {
             let settings = settings(&place, output.as_deref()).await?;
-            let gone = packs::clean(&settings, keep_latest.into(), dry_run).map_err(pack_failure)?;
-            if dry_run {
+            let gone = packs::clean(&settings, keep_latest.into(), globals.dry_run).map_err(pack_failure)?;
+            if globals.dry_run {
                 printer.remark("nothing was removed; these would be:");
             }
             listed(printer, &gone)
         }
-        Verb::Install { file, infra, sha256, force, place } => {
-            install(printer, &file, infra.as_deref(), sha256.as_deref(), force, &place).await
+        Verb::Install { file, infra, sha256, place } => {
+            install(printer, &file, infra.as_deref(), sha256.as_deref(), globals.force, &place).await
         }
     }
 }

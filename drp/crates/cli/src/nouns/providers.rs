@@ -32,30 +32,25 @@ enum Verb {
         #[command(flatten)]
         place: Place,
     },
-    /// Link a provider's Nickel module into an infrastructure; a pack of it that is installed there goes
+    /// Link a provider's Nickel module into an infrastructure; a pack of it that is installed there goes,
+    /// by --force also when it was edited
     Install {
         /// The provider
         provider: String,
         /// The infrastructure
         infra: String,
         /// Only when it has this version
-        #[arg(long, value_name = "VERSION")]
+        #[arg(id = "wanted-version", long = "version", value_name = "VERSION")]
         version: Option<String>,
-        /// Also when the installed pack was edited
-        #[arg(long)]
-        force: bool,
         #[command(flatten)]
         place: Place,
     },
-    /// Take a provider's module out of an infrastructure again
+    /// Take a provider's module out of an infrastructure again, by --force also when its pack was edited
     Remove {
         /// The provider
         provider: String,
         /// The infrastructure
         infra: String,
-        /// Also when the installed pack was edited
-        #[arg(long)]
-        force: bool,
         #[command(flatten)]
         place: Place,
     },
@@ -95,16 +90,21 @@ async fn never_asked(_: &Context<'_>, _: &str, _: Verb) -> Result<(), Failure> {
     Ok(())
 }
 
-fn alone(_: &Globals, printer: &Printer, matches: &ArgMatches, _: &dyn Hooks) -> Option<Result<(), Failure>> {
+fn alone(
+    globals: &Globals,
+    printer: &Printer,
+    matches: &ArgMatches,
+    _: &dyn Hooks,
+) -> Option<Result<(), Failure>> {
     let verb = Verb::from_arg_matches(matches).map_err(|e| Failure::usage(e.to_string()));
-    Some(verb.and_then(|verb| block_on(run(printer, verb))))
+    Some(verb.and_then(|verb| block_on(run(printer, verb, globals))))
 }
 
-async fn run(printer: &Printer, verb: Verb) -> Result<(), Failure> {
+async fn run(printer: &Printer, verb: Verb, globals: &Globals) -> Result<(), Failure> {
     match verb {
         Verb::List { nickel, place } => list(printer, nickel, &place).await,
         Verb::Info { provider, nickel, place } => info(printer, &provider, nickel, &place).await,
-        Verb::Install { provider, infra, version, force, place } => {
+        Verb::Install { provider, infra, version, place } => {
             let extension = place.extension(ExtensionType::Provider, &provider).await?;
             if let Some(wanted) = version.filter(|wanted| wanted.trim_start_matches('v') != extension.version)
             {
@@ -115,16 +115,16 @@ async fn run(printer: &Printer, verb: Verb) -> Result<(), Failure> {
                 .hint("`drp pack install FILE --infra INFRA` installs the pack of another version"));
             }
             let infra = place.infra(&infra)?;
-            let done = infra.link(&extension, force).map_err(module_failure)?;
+            let done = infra.link(&extension, globals.force).map_err(module_failure)?;
             printer.short(&json!(done))
         }
-        Verb::Remove { provider, infra, force, place } => {
+        Verb::Remove { provider, infra, place } => {
             if !is_name(&provider) {
                 return Err(Failure::usage(format!("{provider:?} is no name of a provider")));
             }
             let infra = place.infra(&infra)?;
             let module = module_name(ExtensionType::Provider, &provider);
-            let gone = infra.remove(&module, force).map_err(module_failure)?;
+            let gone = infra.remove(&module, globals.force).map_err(module_failure)?;
             printer.short(&json!(gone))
         }
         Verb::Installed { infra, place } => {
