@@ -80,38 +80,21 @@ pub fn install(folder: &Path) -> Result<PathBuf, SchemaError> {
     Ok(folder.to_owned())
 }
 
-<<<<<<< HEAD
 /// Writes them into the cache folder of the user who runs this (`$XDG_CACHE_HOME/drp/contracts`, else below
 /// `~/.cache`), in one folder for each version of them.
 ///
 /// # Errors
 /// [`SchemaError::Contracts`] when there is no such folder, or a file cannot be written.
 pub fn install_for_user() -> Result<PathBuf, SchemaError> {
-=======
-/// As [`install`], into the user's cache (`$XDG_CACHE_HOME/drp/contracts` or `~/.cache/drp/contracts`), where every
-/// version of the contracts has a folder of its own.
-///
-/// # Errors
-/// [`SchemaError::Contracts`] when a file cannot be written, or neither `HOME` nor `XDG_CACHE_HOME` is an absolute path.
-pub fn install_for_user() -> Result<PathBuf, SchemaError> {
-    use sha2::{Digest, Sha256};
->>>>>>> 2ad3e34 (Packs: made reproducibly, recorded, listed, cleaned and installed; drp pack and drp providers)
     let mut digest = Sha256::new();
     CONTRACTS.iter().for_each(|contract| digest.update(contract.text));
     let version: String = digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-<<<<<<< HEAD
     let cache =
         std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or(home).filter(|dir| dir.is_absolute());
     let cache = cache.ok_or_else(|| {
         let why = "neither HOME nor XDG_CACHE_HOME names a folder for the contracts: set one of them";
         failed("find", Path::new("~/.cache"), std::io::Error::new(std::io::ErrorKind::NotFound, why))
-=======
-    let given = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
-    let cache = given.or(home).filter(|dir| dir.is_absolute()).ok_or_else(|| {
-        let why = "there is no folder for the contracts: set HOME or XDG_CACHE_HOME";
-        failed("use", Path::new("$HOME"), std::io::Error::other(why))
->>>>>>> 2ad3e34 (Packs: made reproducibly, recorded, listed, cleaned and installed; drp pack and drp providers)
     })?;
     install(&cache.join("drp/contracts").join(version))
 }
