@@ -18,6 +18,7 @@ pub use record::{Record, created_now};
 pub use settings::{FILE as SETTINGS_FILE, Metadata, PackSettings};
 
 use crate::archive::{ArchiveError, Bounds, Items};
+use crate::extension::Extension;
 use crate::identity::{self, Identity};
 use drp_schemas::{CONTRACTS, Document, Evaluator, SchemaError};
 use serde_json::Value;
@@ -116,6 +117,9 @@ impl Packer<'_> {
             .schemas()
             .and_then(|path| path.file_name().map(|name| name.to_string_lossy().into_owned()))
             .ok_or_else(|| wrong("it has no Nickel schemas: neither schemas/ nor nickel/ is there".into()))?;
+        let opened =
+            Extension::open(&root, self.evaluator).await.map_err(|error| wrong(error.to_string()))?;
+        opened.hosted(self.evaluator).await.map_err(|error| wrong(error.to_string()))?;
         self.evaluate(&root, &schemas, &items).await?;
         let mut version = extension.version.clone();
         if let Some(other) = self.version {

@@ -60,10 +60,7 @@ impl Place {
         for folder in [self.workspace()?, project.clone()] {
             let file = folder.join(SETTINGS_FILE);
             if file.is_file() {
-                return Ok(PackSettings::load(&file, &evaluator()?).await.map_err(|error| match error {
-                    PackError::Schema(error) => schema_failure(error),
-                    other => pack_failure(other),
-                })?);
+                return PackSettings::load(&file, &evaluator()?).await.map_err(pack_failure);
             }
         }
         Ok(PackSettings::of_project(&project))
