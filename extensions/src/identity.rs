@@ -1,5 +1,6 @@
 //! Who an extension is, read without evaluating anything: enough to list it and to find it.
 
+use crate::toml::json;
 use drp_protocol::ExtensionType;
 use serde::Serialize;
 use std::fs::File;
@@ -125,27 +126,6 @@ pub(crate) fn read_text(path: &Path) -> Result<String, String> {
         return Err(format!("{name} is longer than {MANIFEST} bytes"));
     }
     Ok(text)
-}
-
-/// TOML as JSON; dates become texts.
-fn json(item: &toml_edit::Item) -> serde_json::Value {
-    use serde_json::Value;
-    use toml_edit::{Item, Value as Toml};
-    let value = |value: &Toml| json(&Item::Value(value.clone()));
-    match item {
-        Item::None => Value::Null,
-        Item::Table(table) => table.iter().map(|(key, item)| (key.to_owned(), json(item))).collect(),
-        Item::ArrayOfTables(tables) => tables.iter().map(|table| json(&Item::Table(table.clone()))).collect(),
-        Item::Value(Toml::String(text)) => Value::String(text.value().clone()),
-        Item::Value(Toml::Integer(number)) => (*number.value()).into(),
-        Item::Value(Toml::Float(number)) => (*number.value()).into(),
-        Item::Value(Toml::Boolean(yes)) => (*yes.value()).into(),
-        Item::Value(Toml::Datetime(date)) => Value::String(date.value().to_string()),
-        Item::Value(Toml::Array(array)) => array.iter().map(value).collect(),
-        Item::Value(Toml::InlineTable(table)) => {
-            table.iter().map(|(key, one)| (key.to_owned(), value(one))).collect()
-        }
-    }
 }
 
 #[cfg(test)]

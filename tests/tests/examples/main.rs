@@ -9,6 +9,12 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+/// The extensions that sessions talk about, as plugins.
+const EXTENSIONS: &[(&str, &str)] = &[
+    ("server", "my-provider-provider"),
+    ("taskserv", "my-service-taskserv"),
+    ("cluster", "my-cluster-cluster"),
+];
 /// How long one line may take.
 const WITHIN: &str = "90";
 
@@ -20,7 +26,14 @@ fn main() {
 }
 
 fn play(session: &Session) -> Result<(), String> {
-    let daemon = Daemon::builder().plugin("echo").start();
+    let mut builder = Daemon::builder().plugin("echo");
+    if let Some(extension) = EXTENSIONS.iter().find(|(word, _)| *word == session.name) {
+        builder = builder.plugin_file(extension.1, binary("drp-test-extension"));
+    }
+    let daemon = builder.start();
+    if let Some((_, plugin)) = EXTENSIONS.iter().find(|(word, _)| *word == session.name) {
+        tokio::runtime::Runtime::new().unwrap().block_on(daemon.wait_plugin(plugin));
+    }
     let place = tempfile::tempdir().unwrap();
     let bin = place.path().join(".bin");
     std::fs::create_dir(&bin).unwrap();

@@ -11,6 +11,7 @@ const SESSIONS: &[(&str, &str)] = &[
     ("audit", include_str!("../examples/audit.txt")),
     ("bootenvs", include_str!("../examples/bootenvs.txt")),
     ("bulk", include_str!("../examples/bulk.txt")),
+    ("cluster", include_str!("../examples/cluster.txt")),
     ("contents", include_str!("../examples/contents.txt")),
     ("daemon", include_str!("../examples/daemon.txt")),
     ("events", include_str!("../examples/events.txt")),
@@ -26,8 +27,10 @@ const SESSIONS: &[(&str, &str)] = &[
     ("prefs", include_str!("../examples/prefs.txt")),
     ("profiles", include_str!("../examples/profiles.txt")),
     ("providers", include_str!("../examples/providers.txt")),
+    ("server", include_str!("../examples/server.txt")),
     ("stages", include_str!("../examples/stages.txt")),
     ("system", include_str!("../examples/system.txt")),
+    ("taskserv", include_str!("../examples/taskserv.txt")),
     ("templates", include_str!("../examples/templates.txt")),
     ("users", include_str!("../examples/users.txt")),
 ];

@@ -79,6 +79,42 @@ pub(crate) fn map(argument: &str) -> Result<drp_protocol::JsonMap, Failure> {
     }
 }
 
+/// A file of configuration, `-` for standard input: TOML, YAML or JSON, as its name says. What comes from standard input may
+/// be any of them. Unlike other arguments it is never the text itself.
+pub(crate) fn config(argument: &str) -> Result<drp_protocol::JsonMap, Failure> {
+    let path = Path::new(argument);
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    if ending == "ncl" {
+        return Err(Failure::usage(format!("{argument} is Nickel, which has to be evaluated first"))
+            .hint(format!("`drp schema export {argument} | drp … --config -`")));
+    }
+    let (text, what) = match argument {
+        "-" => (said(bounded(std::io::stdin().lock(), "standard input")?)?, "standard input"),
+        file => {
+            let about = path.metadata().map_err(|e| Failure::io(file, &e))?;
+            if about.is_dir() {
+                return Err(Failure::usage(format!("{file} is a folder, and a file is needed")));
+            }
+            (bounded(std::fs::File::open(path).map_err(|e| Failure::io(file, &e))?, file)?, file)
+        }
+    };
+    let toml = || drp_extensions::toml_as_json(&text);
+    let value = match ending {
+        "toml" => toml().map_err(|why| Failure::usage(format!("{what} is not TOML: {why}")))?,
+        "json" | "yaml" | "yml" => parse(&text, what)?,
+        // A TOML document can be a YAML text; it is no YAML map.
+        _ => match parse(&text, what) {
+            Ok(value) if value.is_object() => value,
+            other => toml().or(other)?,
+        },
+    };
+    match value {
+        Value::Object(map) => Ok(map),
+        Value::Null => Ok(drp_protocol::JsonMap::new()),
+        other => Err(Failure::usage(format!("{what} is {}, and a map is needed", kind(&other)))),
+    }
+}
+
 /// What a value is, in words.
 pub(crate) fn kind(value: &Value) -> &'static str {
     match value {
@@ -180,6 +216,38 @@ mod tests {
         assert_eq!(super::file("Cargo.toml"), None);
         assert!(map("3").unwrap_err().message.contains("a number"));
         assert_eq!(map("@/nonexistent/x").unwrap_err().exit, crate::Exit::NotFound);
+    }
+
+    #[test]
+    fn configuration_is_toml_yaml_or_json() {
+        let dir = tempfile::tempdir().unwrap();
+        let read = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            config(path.to_str().unwrap())
+        };
+        let expected = json!({"plan": "small", "tags": {"a": "b"}});
+        for (name, text) in [
+            ("a.toml", "plan = \"small\"\n[tags]\na = \"b\"\n"),
+            ("b", "plan = \"small\"\n[tags]\na = \"b\"\n"),
+            ("c.yaml", "plan: small\ntags: {a: b}\n"),
+            ("d", "plan: small\ntags: {a: b}\n"),
+            ("e.json", "{\"plan\": \"small\", \"tags\": {\"a\": \"b\"}}"),
+        ] {
+            assert_eq!(json!(read(name, text).unwrap()), expected, "{name}");
+        }
+        for (name, text) in
+            [("f.toml", "key: canary"), ("g.yaml", "[canary"), ("h", "canary"), ("i.json", "[1]")]
+        {
+            let failure = read(name, text).unwrap_err();
+            assert_eq!(failure.exit, crate::Exit::Usage, "{name}");
+            assert!(!failure.message.contains("canary"), "{}", failure.message);
+        }
+        let nickel = read("j.ncl", "{}").unwrap_err();
+        assert!(nickel.hints[0].starts_with("`drp schema export"), "{:?}", nickel.hints);
+        assert_eq!(config("/nonexistent").unwrap_err().exit, crate::Exit::NotFound);
+        assert_eq!(config("{a: 1}").unwrap_err().exit, crate::Exit::NotFound);
+        assert_eq!(config(dir.path().to_str().unwrap()).unwrap_err().exit, crate::Exit::Usage);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::noun::Noun;
 
 mod audit;
 mod bootenvs;
+mod cluster;
 mod contents;
 pub(crate) mod events;
 pub(crate) mod ext;
@@ -20,9 +21,12 @@ mod pools;
 mod prefs;
 mod profiles;
 mod providers;
+mod server;
 mod stages;
 mod system;
+mod taskserv;
 mod templates;
+mod typed;
 mod users;
 
 /// All of them, in the order in which help lists them.
@@ -39,6 +43,9 @@ pub(crate) const NOUNS: &[Noun] = &[
     system::NOUN,
     pack::NOUN,
     providers::NOUN,
+    server::NOUN,
+    taskserv::NOUN,
+    cluster::NOUN,
     // Words of object types stand in the order of the types.
     bootenvs::NOUN,
     contents::NOUN,

@@ -202,6 +202,12 @@ impl Printer {
         write_out(&format!("{text}\n"))
     }
 
+    /// Whether remarks are shown.
+    #[must_use]
+    pub fn remarks(&self) -> bool {
+        io::stderr().is_terminal()
+    }
+
     /// A remark for people that is not part of the result. It goes to standard error when that is a terminal.
     pub fn remark(&self, text: &str) {
         if io::stderr().is_terminal() {
