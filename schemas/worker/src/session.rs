@@ -65,7 +65,7 @@ pub(crate) struct Session {
     import_paths: Vec<PathBuf>,
     roots: Option<Vec<PathBuf>>,
     /// Contracts that are ready, by their expression.
-    contracts: HashMap<String, FileId>,
+    contracts: HashMap<String, RuntimeContract>,
     /// The files read so far.
     files: HashMap<PathBuf, Option<Stamp>>,
 }
@@ -169,15 +169,12 @@ impl Session {
 
     /// A contract, ready to be applied. The label is what Nickel blames when a value breaks it.
     fn contract(&mut self, machine: &mut Machine, expression: &str) -> Result<RuntimeContract, Failure> {
-        let id = match self.contracts.get(expression) {
-            Some(id) => *id,
-            None => {
-                let name = SourcePath::Generated(format!("contract {expression}"));
-                machine.import_resolver.sources.add_string(name, expression.to_owned())
-            }
-        };
+        if let Some(ready) = self.contracts.get(expression) {
+            return Ok(ready.clone());
+        }
+        let name = SourcePath::Generated(format!("contract {expression}"));
+        let id = machine.import_resolver.sources.add_string(name, expression.to_owned());
         machine.import_resolver.prepare(&mut machine.pos_table, id)?;
-        self.contracts.insert(expression.to_owned(), id);
         let value =
             machine.import_resolver.terms.get_owned(id).ok_or_else(|| {
                 own(format!("{expression} is not a contract"), "name a record or a contract")
@@ -188,7 +185,10 @@ impl Session {
         let typ = Type { typ: TypeF::Contract(value.clone()), pos };
         let span = machine.import_resolver.sources.files().source_span(id);
         let span = machine.pos_table.push(span.into());
-        Ok(RuntimeContract::new(value, Label { typ: std::rc::Rc::new(typ), span, ..Label::default() }))
+        let ready =
+            RuntimeContract::new(value, Label { typ: std::rc::Rc::new(typ), span, ..Label::default() });
+        self.contracts.insert(expression.to_owned(), ready.clone());
+        Ok(ready)
     }
 }
 

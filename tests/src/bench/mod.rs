@@ -4,6 +4,7 @@
 mod action;
 mod bmcs;
 mod command_line;
+mod contract_check;
 mod daemon;
 mod durable_writes;
 mod events;
@@ -116,6 +117,7 @@ const PROMISES: &[Promise] = &[
     (11, "the same with 5 % dead BMCs", |b| Box::pin(power_fleet::some_dead(b))),
     (12, "one power status against one BMC simulator", |b| Box::pin(power_status::run(b))),
     (13, "`drp machines list` as a process of its own", |b| Box::pin(command_line::run(b))),
+    (16, "a document checked against a Nickel contract", |b| Box::pin(contract_check::run(b))),
 ];
 
 /// Runs the program.

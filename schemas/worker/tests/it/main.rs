@@ -5,6 +5,7 @@ mod bounds;
 mod contracts;
 mod imports;
 mod interfaces;
+mod literals;
 
 use drp_schemas::{Evaluator, Settings, install};
 use tempfile::TempDir;
