@@ -52,7 +52,7 @@ fn arguments(access: &Value, words: &[OsString]) -> Result<(Vec<OsString>, Optio
         }
     }
     arguments.extend(["--".into(), host.into()]);
-    arguments.extend(words.iter().map(|word| quoted(word)));
+    arguments.extend(words.iter().map(quoted));
     Ok((arguments, absent))
 }
 
