@@ -31,14 +31,15 @@ impl Call {
             rest: Vec::new(),
             flags: Map::new(),
         };
-        let mut missing: Option<&str> = None;
+        // Those by place that were left out so far, and whether each has a value to stand for it.
+        let mut skipped: Vec<(&str, Option<&Value>)> = Vec::new();
         for input in &command.inputs {
             let Some(value) = params.get(&input.name).filter(|value| !value.is_null()) else {
                 if input.required {
                     return Err(refused(format!("Missing Parameter {}", input.name)));
                 }
                 if input.kind == Kind::Positional {
-                    missing.get_or_insert(&input.name);
+                    skipped.push((&input.name, input.default.as_ref()));
                 }
                 continue;
             };
@@ -46,8 +47,16 @@ impl Call {
                 return Err(refused(format!("Invalid Parameter: {}: it must be {wanted}", input.name)));
             }
             let (name, conversion) = (&input.name, input.conversion());
-            if let (Some(before), Kind::Positional | Kind::Rest) = (missing, input.kind) {
-                return Err(refused(format!("{name} goes with {before} only, which comes before it")));
+            if [Kind::Positional, Kind::Rest].contains(&input.kind) {
+                for (before, default) in std::mem::take(&mut skipped) {
+                    let Some(default) = default else {
+                        return Err(refused(format!(
+                            "{name} goes with {before} only, which comes before it"
+                        )));
+                    };
+                    let _ = write!(call.words, " ($call.positional | get {})", call.positional.len());
+                    call.positional.push(default.clone());
+                }
             }
             let _ = match input.kind {
                 Kind::Positional => {
@@ -103,7 +112,14 @@ mod tests {
     use crate::commands::Input;
 
     fn input(name: &str, kind: Kind, shape: &str, required: bool) -> Input {
-        Input { name: name.into(), kind, shape: shape.into(), required, description: String::new() }
+        Input {
+            name: name.into(),
+            kind,
+            shape: shape.into(),
+            required,
+            description: String::new(),
+            default: None,
+        }
     }
 
     fn create() -> Command {
@@ -115,6 +131,7 @@ mod tests {
                 input("config", Kind::Positional, "record", true),
                 input("age", Kind::Positional, "duration", false),
                 input("size", Kind::Positional, "int", false),
+                Input { default: Some(json!("s1")), ..input("plan", Kind::Positional, "string", false) },
                 input("rest", Kind::Rest, "string", false),
                 input("name", Kind::Named, "string", false),
                 input("check", Kind::Switch, "", false),
@@ -138,9 +155,10 @@ mod tests {
         assert_eq!(
             call.words,
             "mod create-server ($call.positional | get 0) ($call.positional | get 1 | into duration) \
-             ($call.positional | get 2) ...$call.rest --name ($call.flags | get name) --check=($call.flags | get check)"
+             ($call.positional | get 2) ($call.positional | get 3) ...$call.rest --name ($call.flags | get name) --check=($call.flags | get check)"
         );
         assert_eq!(call.flags["name"], hostile);
+        assert_eq!(call.positional[3], "s1", "the default of what was left out between others");
         assert!(!call.flags.contains_key("unknown"));
     }
 

@@ -170,7 +170,7 @@ impl Run<'_> {
             command.env(name, &home);
         }
         command.env("LANG", "C.UTF-8").env("NO_COLOR", "1").env("SHELL", "/bin/sh");
-        command.env("NU_LOG_LEVEL", "DEBUG").env("NU_LOG_FORMAT", LOG_FORMAT).env("NU_BACKTRACE", "1");
+        command.env("NU_LOG_LEVEL", "DEBUG").env("NU_LOG_FORMAT", LOG_FORMAT);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

@@ -49,6 +49,8 @@ pub(crate) struct Input {
     pub(crate) shape: String,
     pub(crate) required: bool,
     pub(crate) description: String,
+    /// What it is when it is not given, if that is a text, a number or a truth value.
+    pub(crate) default: Option<Value>,
 }
 
 /// How an input is given.
@@ -100,6 +102,8 @@ struct ToldInput {
     #[serde(default)]
     is_optional: bool,
     description: Option<String>,
+    #[serde(default)]
+    parameter_default: Option<Value>,
 }
 
 /// Where the module of an extension is.
@@ -236,6 +240,7 @@ impl ToldCommand {
                     shape,
                     required,
                     description: told.description.unwrap_or_default(),
+                    default: told.parameter_default,
                 }),
                 Some(reason) if required => return Err(reason),
                 // Nobody needs it; what comes after it by place cannot be reached either.
@@ -360,6 +365,7 @@ mod tests {
             shape: shape.into(),
             required: true,
             description: String::new(),
+            default: None,
         };
         for (shape, value, fits) in [
             ("int", json!(3), true),

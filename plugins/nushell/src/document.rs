@@ -24,6 +24,7 @@ pub(crate) fn drp(
         "request": request,
         "scratch": scratch.path().join("tmp"),
         "control": scratch.control(),
+        "program": std::env::current_exe().ok(),
     })
 }
 

@@ -241,7 +241,7 @@ impl Hear for Teller<'_> {
             Heard::Progress(percent, text) => {
                 self.waiting = Some(json!({
                     "plugin": self.ctx.name(), "command": command, "request": self.request,
-                    "percent": percent, "text": clean(&text),
+                    "percent": percent.map(number), "text": clean(&text),
                 }));
                 if self.last.is_none_or(|last| last.elapsed() >= PROGRESS_EVERY) {
                     self.flush().await;
@@ -264,6 +264,12 @@ impl Teller<'_> {
             tracing::debug!("progress of {}: {error}", self.command);
         }
     }
+}
+
+/// As a whole number when it is one.
+fn number(percent: f64) -> Value {
+    let rounded = (percent * 100.0).round() / 100.0;
+    if rounded.fract() == 0.0 { json!(rounded as i64) } else { json!(rounded) }
 }
 
 fn log(level: Level, command: &str, text: &str) {

@@ -15,6 +15,7 @@ mod report;
 mod scratch;
 mod scrub;
 mod supervise;
+mod template;
 mod testing;
 
 use std::ffi::OsString;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     match words.first().and_then(|word| word.to_str()) {
         Some(supervise::SUPERVISE) => supervise::supervise(&words[1..]),
         Some(supervise::BECOME) => supervise::become_program(&words[1..]),
+        Some(template::RENDER) => template::run(),
         Some("--extension") if words.len() >= 2 => {
             let rest = words.split_off(2);
             hosted::run(&words[1], rest)

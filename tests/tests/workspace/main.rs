@@ -66,7 +66,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("echo", &["drp-plugin-sdk", "drp-content"]),
     ("incrementer", &["drp-plugin-sdk", "drp-content"]),
     ("slack", &["drp-plugin-sdk", "drp-content", "drp-tls"]),
-    ("nushell", &["drp-plugin-sdk"]),
+    // Templates of extensions are filled in by the module that their commands use.
+    ("nushell", &["drp-plugin-sdk", "drp-jinja"]),
     ("stress", &["drp-plugin-sdk", "drp-content"]),
     ("taskserv", &["drp-taskserv"]),
     ("ipmi", &["drp-plugin-sdk", "drp-content", "drp-bmc", "drp-ipmi"]),

@@ -21,10 +21,17 @@ export def commands [module: string]: nothing -> record {
             name: $command.name
             description: ($found.description? | default "")
             extra: ($found.extra_description? | default "")
-            signature: ($found.signatures | values | first | reject --optional parameter_default completion)
+            signature: ($found.signatures | values | first | each {|input| simple $input })
         }
     })
     {description: ($module.description? | default ""), extra: ($module.extra_description? | default ""), commands: $commands}
+}
+
+# An input of a signature; of its default only what JSON has words for.
+def simple [input: record]: nothing -> record {
+    let default = $input.parameter_default?
+    let default = if ($default | describe) in ["int" "float" "string" "bool"] { $default }
+    $input | reject --optional completion | upsert parameter_default $default
 }
 
 # The commands in scope that are tests, and those that run before and after them.

@@ -58,6 +58,24 @@ export def fail [
     error make --unspanned (if $hint == null { $error } else { $error | insert help $hint })
 }
 
+# Fills a Jinja2 template in. Undefined names are errors; the filters `sh`, `tojson`, `toyaml`, `tonu` quote values.
+@example "a file of templates/" { drp render config.j2 {port: 80} }
+export def render [
+    template: string # A file below templates/ of the extension
+    context: record = {} # What its names stand for
+    --text # The template itself is given, and not its file
+]: nothing -> string {
+    let program = ($env.DRP?.program? | default "")
+    if $program == "" { fail "there is no host to fill templates in" --hint "run it with `drp ext test`" }
+    let request = {root: (root), template: $template, text: $text, context: $context}
+    let answer = ($request | to json --raw | ^$program --render | from json)
+    if $answer.error? != null {
+        if $answer.hint? != null { fail $answer.error --code 422 --hint $answer.hint }
+        fail $answer.error --code 422
+    }
+    $answer.rendered
+}
+
 # The folder of the extension.
 export def root []: nothing -> string {
     $env.DRP?.root? | default $env.PWD
