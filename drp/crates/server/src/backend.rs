@@ -92,7 +92,12 @@ impl Backend for Wiring {
         plugin: &'a Plugin,
         provider: &'a PluginProvider,
     ) -> BoxFuture<'a, Result<JsonMap, Vec<String>>> {
-        async move { self.0.objects.plugin_config(&plugin.name, provider).map_err(|e| e.messages) }.boxed()
+        async move {
+            let mut params = self.0.objects.plugin_config(&plugin.name, provider).map_err(|e| e.messages)?;
+            self.0.extensions.check_settings(&provider.name, &mut params).await?;
+            Ok(params)
+        }
+        .boxed()
     }
 
     fn register_store_objects<'a>(

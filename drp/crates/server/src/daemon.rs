@@ -110,7 +110,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), ServeError> {
         store: Arc::clone(&store),
         host: OnceLock::new(),
         providers: Providers::default(),
-        extensions: Extensions::open(base.path()),
+        extensions: Extensions::open(&settings)?,
         logins,
         audit,
         sockets: Sockets::default(),
@@ -174,7 +174,9 @@ async fn after_a_crash(settings: &Settings, objects: &Objects) -> Result<(), Ser
 
 /// Providers, then instances; then the daemon is ready.
 async fn bring_up(app: &Arc<App>, host: &Arc<Host>) {
+    app.extensions.place_launchers();
     host.scan().await;
+    app.extensions.finish(app).await;
     controller::load(app, host);
     host.watch();
     app.life.enter(Phase::Ready);

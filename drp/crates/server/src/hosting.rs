@@ -26,6 +26,7 @@ pub struct ExtensionHost {
     /// Where those folders are made.
     room: PathBuf,
     deadline: Duration,
+    nu: Option<PathBuf>,
     log: Arc<dyn Fn(Line) + Send + Sync>,
 }
 
@@ -33,7 +34,7 @@ impl ExtensionHost {
     /// With these programs. Folders are made below `room`, from which programs must be allowed to run.
     #[must_use]
     pub fn new(programs: Programs, room: PathBuf) -> Self {
-        Self { programs, room, deadline: OPERATION, log: Arc::new(|_| {}) }
+        Self { programs, room, deadline: OPERATION, nu: None, log: Arc::new(|_| {}) }
     }
 
     /// With the programs beside the running one (or a folder above, where Cargo puts tests, or on `PATH`), and the
@@ -47,6 +48,13 @@ impl ExtensionHost {
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
+        self
+    }
+
+    /// The `nu` program for extensions whose record names none; else it is looked for on `PATH`.
+    #[must_use]
+    pub fn nu(mut self, nu: Option<PathBuf>) -> Self {
+        self.nu = nu;
         self
     }
 
@@ -66,7 +74,9 @@ impl ExtensionHost {
             return Err(HostingError::Start(text));
         };
         self.programs.has(&host)?;
-        Ready::make(&self.room, extension, &host, &self.programs)
+        let mut record = extension.clone();
+        record.nu = record.nu.or_else(|| self.nu.clone());
+        Ready::make(&self.room, &record, &host, &self.programs)
             .map_err(|error| HostingError::Start(format!("cannot prepare {}: {error}", extension.plugin())))
     }
 
@@ -128,7 +138,7 @@ impl Hosting for ExtensionHost {
     }
 
     fn nushell(&self) -> BoxFuture<'_, Option<String>> {
-        nushell().boxed()
+        nushell(self.nu.clone()).boxed()
     }
 
     fn run<'a>(
@@ -142,14 +152,14 @@ impl Hosting for ExtensionHost {
     }
 }
 
-/// What the `nu` on `PATH` says of its version. It gets no environment but what it needs to start.
-async fn nushell() -> Option<String> {
+/// What the named `nu`, or the one on `PATH`, says of its version. It gets no environment but what it needs to start.
+async fn nushell(named: Option<PathBuf>) -> Option<String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let program = std::env::split_paths(&path)
+    let found = std::env::split_paths(&path)
         .filter(|folder| folder.is_absolute())
         .map(|folder| folder.join("nu"))
-        .find(|file| file.is_file())?;
-    let asked = Command::new(program)
+        .find(|file| file.is_file());
+    let asked = Command::new(named.or(found)?)
         .arg("--version")
         .env_clear()
         .env("PATH", path)

@@ -50,6 +50,15 @@ pub const KEYS: &[Key] = &[
         name: "plugin-comm-root",
         help: "Directory of plugin sockets; keep it short (default <base-root>/run)",
     },
+    Key {
+        name: "extension-root",
+        help: "Directory of registered extensions (default <base-root>/extensions)",
+    },
+    Key {
+        name: "extension-programs",
+        help: "Directory of the programs that run extensions: nushell, cluster, taskserv (default beside drp)",
+    },
+    Key { name: "nu", help: "The program `nu` for extensions in Nushell (default on PATH)" },
     Key { name: "file-root", help: "Directory of the file server (default <base-root>)" },
     Key { name: "socket", help: "Local socket of the command line (default <base-root>/drp.sock)" },
     Key { name: "drp-id", help: "Id of this endpoint (default made once and kept)" },
@@ -139,6 +148,12 @@ pub struct Settings {
     pub plugin_root: PathBuf,
     /// Directory of plugin sockets.
     pub plugin_comm_root: PathBuf,
+    /// Directory of registered extensions.
+    pub extension_root: PathBuf,
+    /// Directory of the programs that run extensions, when they are not beside this one.
+    pub extension_programs: Option<PathBuf>,
+    /// The program `nu`; else it is looked for on `PATH`.
+    pub nu: Option<PathBuf>,
     /// Directory of the file server; holds `files/` and `isos/`.
     pub file_root: PathBuf,
     /// Path of the local socket.
@@ -334,6 +349,9 @@ impl Reader {
         let static_ip = self.optional("static-ip", "an IP address");
         let plugin_root = self.path("plugin-root", &under("plugins"));
         let plugin_comm_root = self.path("plugin-comm-root", &under("run"));
+        let extension_root = self.path("extension-root", &under("extensions"));
+        let extension_programs = self.optional_path("extension-programs");
+        let nu = self.optional_path("nu");
         let file_root = self.path("file-root", &base_root);
         let socket = self.path("socket", &under("drp.sock"));
         let drp_id = self.text("drp-id", "");
@@ -400,6 +418,9 @@ impl Reader {
             static_ip,
             plugin_root,
             plugin_comm_root,
+            extension_root,
+            extension_programs,
+            nu,
             file_root,
             socket,
             drp_id,
@@ -498,6 +519,11 @@ impl Reader {
             return default.to_owned();
         }
         std::path::absolute(&path).unwrap_or(path)
+    }
+
+    fn optional_path(&mut self, name: &'static str) -> Option<PathBuf> {
+        let text = self.text(name, "");
+        (!text.is_empty()).then(|| std::path::absolute(&text).unwrap_or_else(|_| text.into()))
     }
 
     fn content(&mut self, name: &'static str) -> Option<PathBuf> {

@@ -63,6 +63,15 @@ serve_args! {
     /// Directory of plugin sockets; keep it short [default: <base-root>/run]
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     plugin_comm_root = "plugin-comm-root",
+    /// Directory of registered extensions [default: <base-root>/extensions]
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    extension_root = "extension-root",
+    /// Directory of the programs that run extensions: nushell, cluster, taskserv [default: beside drp]
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    extension_programs = "extension-programs",
+    /// The program `nu` for extensions in Nushell [default: on PATH]
+    #[arg(value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
+    nu = "nu",
     /// Directory of the file server [default: <base-root>]
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     file_root = "file-root",

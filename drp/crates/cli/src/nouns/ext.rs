@@ -6,6 +6,7 @@ use crate::noun::{Noun, noun};
 use crate::{Exit, Failure, Hooks, Printer};
 use clap::{ArgMatches, FromArgMatches, Subcommand};
 
+pub(crate) mod registered;
 pub(crate) mod validate;
 
 /// Verbs of extensions.
@@ -13,6 +14,8 @@ pub(crate) mod validate;
 enum Verb {
     /// Check an extension in five rules: structure, schema, interface, dependencies, versions. Needs no daemon
     Validate(validate::Validate),
+    #[command(flatten)]
+    Registered(registered::Verb),
 }
 
 pub(super) const NOUN: Noun =
@@ -26,13 +29,15 @@ fn alone(
 ) -> Option<Result<(), Failure>> {
     match Verb::from_arg_matches(matches).ok()? {
         Verb::Validate(args) => Some(local(validate::run(args, printer, hooks))),
+        Verb::Registered(_) => None,
     }
 }
 
-async fn run(_: &Context<'_>, _: &str, verb: Verb) -> Result<(), Failure> {
+async fn run(cx: &Context<'_>, _: &str, verb: Verb) -> Result<(), Failure> {
     match verb {
         // Done before, without a daemon.
         Verb::Validate(_) => Ok(()),
+        Verb::Registered(verb) => registered::run(cx, verb).await,
     }
 }
 

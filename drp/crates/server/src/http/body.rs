@@ -109,6 +109,11 @@ impl Call {
 
     /// The bytes of an upload: an octet stream, or the field `file` of a multipart form (wire-protocol §3.1).
     pub(crate) fn upload(&mut self, model: &str, key: &str) -> Result<Upload, Failure> {
+        self.upload_as(model, key, &[OCTETS])
+    }
+
+    /// As [`Call::upload`], of any of these content types.
+    pub(crate) fn upload_as(&mut self, model: &str, key: &str, kinds: &[&str]) -> Result<Upload, Failure> {
         let body = self.take_body();
         let kind = self.header(CONTENT_TYPE.as_str());
         let stream = body.into_data_stream();
@@ -120,10 +125,11 @@ impl Call {
             };
             return Ok(Box::pin(multipart::field(timed(stream), &boundary, "file").fuse()));
         }
-        if kind.to_ascii_lowercase().starts_with(OCTETS) {
+        if kinds.iter().any(|known| kind.to_ascii_lowercase().starts_with(known)) {
             return Ok(Box::pin(timed(stream).fuse()));
         }
-        let text = format!("upload: content type {kind:?} is not {OCTETS} or multipart/form-data");
+        let text =
+            format!("upload: content type {kind:?} is not {} or multipart/form-data", kinds.join(", "));
         Err(Error::new(415, "POST", text).on(model, key).into())
     }
 }

@@ -50,6 +50,10 @@ metrics! {
     PLUGIN_LINES "drp_plugin_lines_dropped_total" counter "plugin (instances), provider" "Lines of its output left out because it wrote too many";
     ACTIONS "drp_actions_total" counter "provider (200), result (ok, refused, failed)" "Actions run: refused is a status of the plugin below 500";
     ACTION_TIMES "drp_action_duration_seconds" histogram "provider (200)" "How long plugins took over actions";
+    RENDERS "drp_renders_total" counter "language (nickel, jinja2)" "Texts rendered for callers of /api/v1/render, those with an error included";
+    SCHEMA_HITS "drp_schema_cache_hits_total" counter "of (render, extensions)" "Nickel documents whose result was known";
+    SCHEMA_MISSES "drp_schema_cache_misses_total" counter "of (render, extensions)" "Nickel documents that were evaluated";
+    EXTENSIONS "drp_extensions" gauge "type (provider, taskserv, cluster)" "Registered extensions";
     LOG_LINES "drp_log_lines_total" counter "level (8)" "Log lines of the daemon and its plugins";
     CPU "process_cpu_seconds_total" counter "" "CPU time of the daemon, without its plugins";
     RSS "process_resident_memory_bytes" gauge "" "Memory of the daemon";

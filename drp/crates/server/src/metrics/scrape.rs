@@ -32,6 +32,7 @@ fn text(app: &App) -> String {
     store(&mut page, app);
     plugins(&mut page, app);
     actions(&mut page, app);
+    extensions(&mut page, app);
     page.family(m::LOG_LINES);
     for (level, count) in app.objects.logs().taken() {
         page.sample(m::LOG_LINES.name, &[("level", level.name())], count as f64);
@@ -130,6 +131,29 @@ fn actions(page: &mut Page, app: &App) {
     page.family(m::ACTION_TIMES);
     for (provider, times) in lock(&app.metrics.action_times).iter() {
         page.histogram(m::ACTION_TIMES.name, Some(("provider", provider)), &bounds, &times.counts, times.sum);
+    }
+}
+
+fn extensions(page: &mut Page, app: &App) {
+    let counts = app.extensions.renders.counts();
+    page.family(m::RENDERS);
+    for (language, count) in [("nickel", counts.nickel), ("jinja2", counts.jinja2)] {
+        page.sample(m::RENDERS.name, &[("language", language)], count as f64);
+    }
+    let (render, own) = app.extensions.cache_statistics();
+    page.family(m::SCHEMA_HITS);
+    for (of, kept) in [("render", render), ("extensions", own)] {
+        page.sample(m::SCHEMA_HITS.name, &[("of", of)], kept.hits as f64);
+    }
+    page.family(m::SCHEMA_MISSES);
+    for (of, kept) in [("render", render), ("extensions", own)] {
+        page.sample(m::SCHEMA_MISSES.name, &[("of", of)], kept.misses as f64);
+    }
+    let all = app.extensions.registry.all();
+    page.family(m::EXTENSIONS);
+    for kind in drp_protocol::ExtensionType::ALL {
+        let count = all.iter().filter(|record| record.extension.r#type == kind && !record.leaving).count();
+        page.sample(m::EXTENSIONS.name, &[("type", kind.name())], count as f64);
     }
 }
 

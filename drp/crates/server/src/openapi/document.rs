@@ -178,6 +178,7 @@ impl Writer {
                     "description": "A type that a plugin declares in its `StoreObjects`",
                 }));
             }
+            "type" if route.template.starts_with("/api/v1/") => "`provider`, `taskserv` or `cluster`",
             "type" => "A type of objects, as GET `/objects` lists them",
             "id" => "The key of the object, or `<unique index>:<value>` such as `Name:bob`",
             "command" => "The action, as GET `…/actions` lists them",
@@ -214,7 +215,7 @@ impl Writer {
             // Each of its events is an object of its own (WHATWG HTML §9.2).
             Shape::Text("text/event-stream") => json!({}),
             Shape::Text(_) => json!({"type": "string"}),
-            Shape::Octets | Shape::Anything | Shape::Nothing => json!({}),
+            Shape::Octets | Shape::Pack | Shape::Anything | Shape::Nothing => json!({}),
         }
     }
 
@@ -238,7 +239,7 @@ impl Writer {
             Shape::Nothing => return out,
             Shape::Json(_) | Shape::Object | Shape::Objects => "application/json",
             Shape::Text(kind) => kind,
-            Shape::Octets | Shape::Anything => "*/*",
+            Shape::Octets | Shape::Pack | Shape::Anything => "*/*",
         };
         out["content"] = json!({kind: {"schema": schema}});
         out
@@ -247,7 +248,17 @@ impl Writer {
     fn body(&mut self, shape: Shape, operation: &Operation, sample: Option<usize>) -> Value {
         let mut schema = self.schema(shape, sample);
         self.as_input(&mut schema);
+        let mut named = self.generator.subschema_for::<crate::routes::Named>().to_value();
         let content = match shape {
+            Shape::Pack => {
+                self.as_input(&mut named);
+                json!({
+                    "application/json": {"schema": named},
+                    "application/octet-stream": {"schema": {}},
+                    "application/x-tar": {"schema": {}},
+                    "application/gzip": {"schema": {}},
+                })
+            }
             Shape::Octets => json!({
                 "application/octet-stream": {"schema": {}},
                 "multipart/form-data": {"schema": {
@@ -369,7 +380,7 @@ fn statuses(route: &Route, operation: &Operation, open: bool) -> BTreeSet<u16> {
     }
     match operation.body {
         None => {}
-        Some(Shape::Octets) => all.extend([400, 413, 415, 507]),
+        Some(Shape::Octets | Shape::Pack) => all.extend([400, 413, 415, 507]),
         Some(_) => all.extend([400, 413]),
     }
     all

@@ -6,7 +6,7 @@ mod types;
 
 pub(crate) use document::document;
 pub(crate) use operation::{
-    Operation, Shape, any, eg, header, list_query, op, params_query, switch, text, ttl, view_query,
+    Operation, Shape, any, eg, header, list_query, number, op, params_query, switch, text, ttl, view_query,
 };
 pub(crate) use types::Sample;
 

@@ -18,6 +18,8 @@ pub(crate) enum Shape {
     Objects,
     /// Bytes.
     Octets,
+    /// A pack of an extension, or the folder that holds one.
+    Pack,
     /// Text of that content type.
     Text(&'static str),
     /// Whatever a plugin says, in whatever content type.

@@ -28,6 +28,7 @@ mod table;
 mod users;
 mod web;
 
+pub(crate) use extensions::Named;
 pub(crate) use files::{safe_join, sum};
 pub(crate) use info::FEATURES;
 pub(crate) use map::table;

@@ -2,7 +2,7 @@
 
 use super::files::sum;
 use crate::app::App;
-use crate::http::{Answer, Call, Reply, conflict, drain, file_answer};
+use crate::http::{Answer, Call, Failure, Reply, conflict, drain, file_answer};
 use drp_host::HostError;
 use drp_protocol::{Error, PluginProviderUploadInfo};
 use http::{Method, StatusCode};
@@ -29,10 +29,12 @@ pub(super) async fn route(call: Call, path: &[&str]) -> Answer {
         }
         ([name], &Method::POST) => {
             call.claim(MODEL, "create", name)?;
+            no_extension(&call, name)?;
             upload(call, name).await
         }
         ([name], &Method::DELETE) => {
             call.claim(MODEL, "delete", name)?;
+            no_extension(&call, name)?;
             // Also a file that does not define itself: a refused upload stays until somebody removes it.
             match call.app.host()?.clone().delete_provider(name).await {
                 Ok(()) => Ok(Reply::none()),
@@ -53,6 +55,14 @@ pub(super) async fn route(call: Call, path: &[&str]) -> Answer {
         ([_] | [_, "binary"] | [], _) => call.not_allowed(),
         _ => call.no_route(),
     }
+}
+
+/// The file of a registered extension is a launcher, which belongs to its record.
+fn no_extension(call: &Call, name: &str) -> Result<(), Failure> {
+    let Some(record) = call.app.extensions.registry.of_plugin(name) else { return Ok(()) };
+    let (kind, own) = (record.extension.r#type, &record.extension.name);
+    let text = format!("{name} is the registered {kind} {own}: `drp ext unregister {kind} {own}` removes it");
+    Err(conflict(call.method().as_str(), MODEL, name, text))
 }
 
 async fn upload(mut call: Call, name: &str) -> Answer {
