@@ -108,9 +108,14 @@ struct ToldInput {
 
 /// Where the module of an extension is.
 pub(crate) fn module_of(root: &Path) -> Result<PathBuf, NushellError> {
-    let path = root.join("nulib/mod.nu");
-    let path = path.canonicalize().map_err(|_| NushellError::NoModule(path))?;
-    if path.is_file() { Ok(path) } else { Err(NushellError::NoModule(path)) }
+    let named = root.join("nulib/mod.nu");
+    let absent = || NushellError::NoModule(named.clone());
+    let (path, root) =
+        (named.canonicalize().map_err(|_| absent())?, root.canonicalize().map_err(|_| absent())?);
+    if !path.starts_with(root) {
+        return Err(NushellError::Outside(named));
+    }
+    if path.is_file() { Ok(path) } else { Err(absent()) }
 }
 
 /// A path in a script.

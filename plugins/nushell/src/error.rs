@@ -36,6 +36,9 @@ pub(crate) enum NushellError {
     /// Nothing to host.
     #[error("{0}: not there, so Nushell has nothing to host")]
     NoModule(PathBuf),
+    /// A module that is a link to elsewhere.
+    #[error("{0}: it is not in the extension's folder; put the module itself there, and no link to it")]
+    Outside(PathBuf),
     /// A path that Nushell cannot be given.
     #[error("{0:?}: the path must be UTF-8 for Nushell")]
     Path(PathBuf),

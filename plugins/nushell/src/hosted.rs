@@ -132,8 +132,14 @@ impl Host {
         let check = command.checks() && params.value("check") == Some(&Value::Bool(true));
         let settings = document::settings(&self.extension, &configured, check);
         let secret = self.extension.settings.iter().filter(|setting| setting.secure);
-        let secret: Vec<String> = secret.map(|setting| self.extension.param(&setting.name)).collect();
-        let secrets = Secrets::of(secret.iter().filter_map(|name| configured.get(name)));
+        let secret: Vec<Value> = secret
+            .flat_map(|setting| {
+                [configured.get(&self.extension.param(&setting.name)), setting.default.as_ref()]
+            })
+            .flatten()
+            .cloned()
+            .collect();
+        let secrets = Secrets::of(secret.iter());
         let plugin = ctx.name();
         let wire = |error: NushellError| {
             let mut error = error.on_the_wire(&plugin);

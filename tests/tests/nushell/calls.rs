@@ -1,6 +1,8 @@
 //! Values on their way in and out.
 
 use crate::rig::Rig;
+use drp_tests::daemon::Daemon;
+use drp_tests::peers::nu;
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,6 +98,7 @@ async fn a_command_sees_little_of_the_world() {
         assert!(!name.starts_with("RS_") && name != "DRP" && !name.contains("TOKEN"), "{line}");
     }
     assert!(seen["home"].as_str().unwrap().contains("drp-nu-"), "{}", seen["home"]);
+    assert_eq!(rig.ok("hungry", json!({})).await, json!("8388608"), "KiB of address space");
     let places = rig.ok("where-am-i", json!({})).await;
     assert_eq!(places["root"], rig.extension.root().to_str().unwrap());
     assert_eq!(places["scratch"], places["pwd"]);
@@ -112,5 +115,21 @@ async fn templates_are_filled_in() {
     assert_eq!(filled, json!({"file": "[Unit]\nDescription=it's $(x)\n", "text": "'it'\\''s $(x)'"}));
     let (code, messages) = rig.fails("fills", json!({"context": {"nam": 1}})).await;
     let text = messages.join(" ");
-    assert!(code == 422 && text.contains("service.j2, line 2") && text.contains("`name` is undefined"), "{messages:?}");
+    assert!(
+        code == 422 && text.contains("service.j2, line 2") && text.contains("`name` is undefined"),
+        "{messages:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_plugin_itself_says_which_nushell_there_is() {
+    let Some(nu) = nu() else { return };
+    let daemon = Daemon::builder().plugin("nushell").start();
+    let plugin = json!({"Name": "nushell", "Provider": "nushell", "Params": {"nushell/path": nu}});
+    daemon.expect(201, "POST", "plugins", plugin).await;
+    daemon.wait_plugin("nushell").await;
+    let said = daemon.expect(200, "POST", "system/actions/nushell-version", json!({})).await;
+    assert_eq!(said["path"], nu.to_str().unwrap());
+    let printed = std::process::Command::new(&nu).arg("--version").output().unwrap();
+    assert_eq!(said["version"], String::from_utf8(printed.stdout).unwrap().trim());
 }

@@ -95,6 +95,12 @@ fn a_module_that_does_not_load_is_told_with_its_place() {
         error
     };
     assert!(says().contains("nothing to host"));
+    std::fs::create_dir_all(extension.root().join("nulib")).unwrap();
+    let link = extension.root().join("nulib/mod.nu");
+    std::fs::write(extension.folder.path().join("elsewhere.nu"), "export def elsewhere [] { 1 }\n").unwrap();
+    std::os::unix::fs::symlink(extension.folder.path().join("elsewhere.nu"), &link).unwrap();
+    assert!(says().contains("not in the extension's folder"));
+    std::fs::remove_file(link).unwrap();
     extension.write("nulib/mod.nu", "export use create.nu *\n");
     extension.write("nulib/create.nu", "export def a [] {\n  let x =\n}\n");
     let error = says();
