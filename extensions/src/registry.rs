@@ -100,7 +100,9 @@ impl Registry {
         };
         let incoming = this.room();
         match fs::remove_dir_all(&incoming) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("empty", &incoming)(error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(failed("empty", &incoming)(error));
+            }
             _ => {}
         }
         for folder in [folder.to_owned(), incoming, this.records_folder()] {
@@ -121,7 +123,9 @@ impl Registry {
                 continue;
             };
             match read_record(&path) {
-                Ok(record) if record.plugin() == plugin => drop(records.insert(plugin.to_owned(), record.into())),
+                Ok(record) if record.plugin() == plugin => {
+                    drop(records.insert(plugin.to_owned(), record.into()))
+                }
                 Ok(record) => self.problems.push(format!("{}: it is of {}", path.display(), record.plugin())),
                 Err(error) => self.problems.push(format!("{}: {error}", path.display())),
             }
@@ -180,7 +184,8 @@ impl Registry {
         private(&above).map_err(failed("make", &above))?;
         let digest: String = extension.digest.chars().filter(char::is_ascii_hexdigit).take(16).collect();
         let mut names = std::iter::once(digest.clone()).chain((2..).map(|n| format!("{digest}-{n}")));
-        let free = names.find_map(|name| Some(above.join(name)).filter(|path| path.symlink_metadata().is_err()));
+        let free =
+            names.find_map(|name| Some(above.join(name)).filter(|path| path.symlink_metadata().is_err()));
         let to = free.unwrap_or(above);
         fs::rename(from, &to).map_err(failed("move files to", &to))?;
         sync_folder(&to);
@@ -194,10 +199,12 @@ impl Registry {
     pub fn keep(&self, record: Registered) -> Result<Arc<Registered>, RegistryError> {
         let plugin = record.plugin();
         let path = self.record_file(&plugin);
-        let text = serde_json::to_vec_pretty(&record).map_err(io::Error::from).map_err(failed("write", &path))?;
+        let text =
+            serde_json::to_vec_pretty(&record).map_err(io::Error::from).map_err(failed("write", &path))?;
         let beside = self.records_folder().join(format!(".{plugin}.new"));
         let write = || -> io::Result<()> {
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+            let mut file =
+                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
             file.write_all(&text)?;
             file.sync_all()?;
             fs::rename(&beside, &path)
@@ -217,7 +224,9 @@ impl Registry {
     pub fn forget(&self, plugin: &str) -> Result<(), RegistryError> {
         let path = self.record_file(plugin);
         match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("remove", &path)(error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(failed("remove", &path)(error));
+            }
             _ => sync_folder(&path),
         }
         self.records.write().unwrap_or_else(PoisonError::into_inner).remove(plugin);

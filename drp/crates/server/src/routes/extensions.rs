@@ -192,7 +192,8 @@ fn refuse(call: &Call, refused: Refused) -> Answer {
 /// The answer of validation, which is an error of the API too: clients that know nothing of it show its messages.
 fn unfit(validation: &Validation) -> Value {
     let mut error = Error::new(422, "REGISTER", "").on(SCOPE, "");
-    error.messages = validation.errors.iter().map(|problem| format!("{}: {problem}", problem.rule.name())).collect();
+    error.messages =
+        validation.errors.iter().map(|problem| format!("{}: {problem}", problem.rule.name())).collect();
     let mut body = json!(error);
     if let (Value::Object(body), Value::Object(validation)) = (&mut body, json!(validation)) {
         body.extend(validation);
