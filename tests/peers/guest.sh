@@ -44,7 +44,7 @@ busybox=$(find "$work/root" -path '*bin/busybox' -type f)
 cp "$busybox" "$dir/busybox"
 # The first three depend on each other alone; of the others each comes after those that it depends on.
 for module in ipmi_msghandler ipmi_si ipmi_devintf \
-  virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci failover net_failover virtio_net virtio_blk \
+  virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci failover net_failover virtio_net virtio_blk \
   cdrom isofs button evdev; do
   found=$(find "$work/root" -name "$module.ko*")
   case $found in

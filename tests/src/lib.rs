@@ -5,6 +5,7 @@ pub mod agent;
 pub mod canary;
 pub mod daemon;
 pub mod events;
+pub mod extensions;
 pub mod pack;
 pub mod peers;
 pub mod stream;

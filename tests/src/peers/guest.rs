@@ -105,7 +105,7 @@ impl Guest {
 }
 
 /// What the loader would load for it, and the loader itself.
-fn libraries(program: &Path) -> Vec<PathBuf> {
+pub(super) fn libraries(program: &Path) -> Vec<PathBuf> {
     let output = Command::new("ldd").arg(program).output().expect("ldd");
     assert!(
         output.status.success(),
@@ -119,17 +119,17 @@ fn libraries(program: &Path) -> Vec<PathBuf> {
 
 /// An archive as the kernel unpacks it at boot: "newc" of its documentation, driver-api/early-userspace/buffer-format.
 #[derive(Default)]
-struct Archive {
+pub(super) struct Archive {
     bytes: Vec<u8>,
     paths: Vec<PathBuf>,
 }
 
 impl Archive {
-    fn dir(&mut self, path: &Path) {
+    pub(super) fn dir(&mut self, path: &Path) {
         self.entry(path, 0o040_755, &[]);
     }
 
-    fn file(&mut self, path: &Path, data: &[u8]) {
+    pub(super) fn file(&mut self, path: &Path, data: &[u8]) {
         let parents: Vec<_> = path.ancestors().skip(1).filter(|p| !p.as_os_str().is_empty()).collect();
         for parent in parents.into_iter().rev() {
             self.dir(parent);
@@ -163,7 +163,7 @@ impl Archive {
         self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
     }
 
-    fn finish(mut self) -> Vec<u8> {
+    pub(super) fn finish(mut self) -> Vec<u8> {
         self.entry(Path::new("TRAILER!!!"), 0, &[]);
         self.bytes
     }

@@ -5,6 +5,7 @@
 //! `let Some(bmc) = IpmiSim::start() else { return };` is how a test begins: it has said SKIPPED when `ipmi_sim` is absent.
 
 mod guest;
+mod guest_image;
 mod hmc;
 mod ipmi_sim;
 pub mod metal;
@@ -21,6 +22,7 @@ mod tool;
 mod vboxmanage;
 
 pub use guest::{Ended, Guest};
+pub use guest_image::GuestImage;
 pub use hmc::{Hmc, HmcFault, HmcWorld, PARTITIONS};
 pub use ipmi_sim::IpmiSim;
 pub use nu::nu;

@@ -175,9 +175,10 @@ async fn start(record: &Record, dir: &Path, probe: &Probe) -> Result<Process, Fa
     };
     match tokio::time::timeout(START_LIMIT, work).await {
         Ok((Ok(status), _)) if status.success() => {}
-        Ok((_, said)) => {
+        Ok((status, said)) => {
             process::kill_all(dir).await;
-            return Err(failed(last_line(&said, "it ended without a word")));
+            let how = status.map_or_else(|e| e.to_string(), |status| status.to_string());
+            return Err(failed(last_line(&said, &format!("it ended without a word ({how})"))));
         }
         Err(_) => {
             process::kill_all(dir).await;

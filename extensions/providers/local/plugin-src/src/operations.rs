@@ -250,9 +250,9 @@ impl Servers {
     }
 
     pub(crate) async fn start(&self, id: &str) -> Result<Value, Failure> {
-        let probe = self.probe().await?;
         let _lock = self.folder.lock(id, LOCK_LIMIT).await?;
         let (mut record, dir) = (self.ready(id)?, self.folder.server(id)?);
+        let probe = self.probe().await?;
         if state(&record, &dir).await.runs() {
             return Ok(json!({"success": true, "server_id": id, "status": "running", "changed": false}));
         }
