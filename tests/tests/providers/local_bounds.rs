@@ -41,7 +41,7 @@ async fn checks_and_lists_need_neither_qemu_nor_a_folder_and_hostile_texts_do_no
     let plans = good(&daemon, "get-plans", json!({})).await;
     let prices = good(&daemon, "get-pricing", json!({})).await;
     assert_eq!(plans.as_array().unwrap().len(), prices.as_array().unwrap().len());
-    assert_eq!((&plans[0]["memory_mb"], &prices[0]["hourly"]), (&json!(128), &json!(0.0)));
+    assert_eq!((&plans[0]["memory"], &prices[0]["hourly"]), (&json!(128), &json!(0.0)));
     let connection = good(&daemon, "test-connection", json!({})).await;
     assert_eq!(connection["success"], false);
     assert!(connection["error"].as_str().unwrap().contains("install QEMU"), "{connection}");
@@ -55,6 +55,10 @@ async fn checks_and_lists_need_neither_qemu_nor_a_folder_and_hostile_texts_do_no
         (&json!("create-server"), &json!("web-1"), &json!(true), &json!(true))
     );
     assert_eq!(good(&daemon, "validate-config", json!({"config": server("web-1")})).await["valid"], true);
+
+    let unknown = json!({"hostname": "web-1", "plan": "huge", "os": "bare"});
+    let checked = good(&daemon, "create-server", check(unknown)).await;
+    assert_eq!((&checked["would_create"], checked["errors"].as_array().unwrap().len()), (&json!(false), 1));
 
     // Without QEMU nothing is made, and the error says what to do.
     let refused = call(&daemon, "create-server", json!({"config": server("web-1")})).await;
@@ -74,15 +78,11 @@ async fn checks_and_lists_need_neither_qemu_nor_a_folder_and_hostile_texts_do_no
         String::new(),
     ];
     for text in &texts {
-        let checked = good(&daemon, "create-server", check(server(text))).await;
-        assert_eq!(checked["would_create"], false, "{text:.80}");
-        let made = call(&daemon, "create-server", json!({"config": server(text)})).await;
-        assert_eq!(
-            (made.status, &made.json()["Type"]),
-            (400, &json!("INVALID")),
-            "{text:.80}: {}",
-            made.text()
-        );
+        for params in [check(server(text)), json!({"config": server(text)})] {
+            let done = call(&daemon, "create-server", params).await;
+            let kind = done.json()["Type"].clone();
+            assert_eq!((done.status, kind), (400, json!("INVALID")), "{text:.80}: {}", done.text());
+        }
         for operation in [
             "get-server-info",
             "delete-server",

@@ -71,6 +71,8 @@ pub(crate) struct Judged {
     pub(crate) errors: Vec<String>,
     pub(crate) warnings: Vec<String>,
     pub(crate) hostname: String,
+    /// It has the fields of a description.
+    readable: bool,
     pub(crate) wish: Option<Wish>,
 }
 
@@ -87,6 +89,7 @@ pub(crate) fn judge(config: Value, settings: &Settings) -> Judged {
             return judged;
         }
     };
+    judged.readable = true;
     let (errors, warnings) = (&mut judged.errors, &mut judged.warnings);
     if !is_hostname(&config.hostname) {
         errors.push(format!(
@@ -160,6 +163,15 @@ pub(crate) fn judge(config: Value, settings: &Settings) -> Judged {
 }
 
 impl Judged {
+    /// Refuses what does not even describe a server.
+    pub(crate) fn describes_a_server(&self) -> Result<(), Failure> {
+        if is_hostname(&self.hostname) && self.readable {
+            Ok(())
+        } else {
+            Err(Failure::Invalid(self.errors.join("; ")))
+        }
+    }
+
     /// The server to make, or the errors as one.
     pub(crate) fn wish(self) -> Result<(Wish, Vec<String>), Failure> {
         let Self { errors, warnings, wish, .. } = self;

@@ -123,9 +123,6 @@ impl Servers {
         let state = state(&record, &dir).await;
         let mut result = shown(&record, &dir, &state);
         result["success"] = json!(true);
-        if result["ssh_access"].is_null() {
-            result["ssh_access"] = access(&record, &dir);
-        }
         if !warnings.is_empty() {
             result["warnings"] = json!(warnings);
         }
@@ -264,8 +261,7 @@ impl Servers {
         }
         self.folder.write(&record)?;
         started?;
-        Ok(json!({"success": true, "server_id": id, "status": "running", "changed": true,
-                  "ssh_access": access(&record, &dir)}))
+        Ok(json!({"success": true, "server_id": id, "status": "running", "changed": true}))
     }
 
     pub(crate) async fn stop(&self, id: &str) -> Result<Value, Failure> {
@@ -350,7 +346,12 @@ impl Servers {
 
     pub(crate) async fn ssh_access(&self, id: &str) -> Result<Value, Failure> {
         let (record, dir) = self.running(id, "get-ssh-access").await?;
-        Ok(access(&record, &dir))
+        access(&record, &dir).ok_or_else(|| {
+            Failure::State(format!(
+                "server {id}: port 22 is not forwarded; allow it with configure-firewall, or use the console at {}",
+                launch::console(&dir).display()
+            ))
+        })
     }
 
     pub(crate) async fn firewall(&self, id: &str, rules: Vec<Rule>) -> Result<Value, Failure> {

@@ -50,8 +50,7 @@ impl Plan {
     /// As `get-plans` lists it.
     pub(crate) fn shown(&self) -> Value {
         json!({
-            "name": self.name, "cpus": self.cpus, "memory_mb": self.memory_mb, "disk_gb": self.disk_gb,
-            "price_per_hour": 0.0, "currency": "EUR", "zones": [ZONE],
+            "name": self.name, "cpus": self.cpus, "memory": self.memory_mb, "storage": self.disk_gb, "zones": [ZONE],
         })
     }
 

@@ -54,7 +54,7 @@ async fn run(servers: &Servers, action: &Action) -> Result<Result<Value, Failure
         "create-server" => {
             let config = params.require::<Value>("config")?;
             if flag("check")? {
-                Ok(check(servers, config))
+                check(servers, config)
             } else {
                 let wait = flag("wait")?;
                 match judge(config, &servers.settings).wish() {
@@ -128,13 +128,14 @@ fn definition_params() -> Vec<String> {
 }
 
 /// What creating a server would do. Nothing is changed, and QEMU is not asked.
-fn check(servers: &Servers, config: Value) -> Value {
+fn check(servers: &Servers, config: Value) -> Result<Value, Failure> {
     let judged = judge(config, &servers.settings);
+    judged.describes_a_server()?;
     let mut errors = judged.errors;
     if let Some(wish) = &judged.wish {
         errors.extend(servers.has_room(wish.plan.memory_mb).err().map(|failure| failure.to_string()));
     }
-    json!({
+    Ok(json!({
         "action": "create-server",
         "hostname": judged.hostname,
         "check_mode": true,
@@ -142,7 +143,7 @@ fn check(servers: &Servers, config: Value) -> Value {
         "estimated_time": "1-3 minutes",
         "errors": errors,
         "warnings": judged.warnings,
-    })
+    }))
 }
 
 async fn test(servers: &Servers) -> Value {

@@ -63,19 +63,24 @@ pub(crate) fn ssh_port(forwards: &[Forward]) -> Option<u16> {
     forwards.iter().find(|f| f.protocol == Protocol::Tcp && f.guest_port == SSH).map(|f| f.host_port)
 }
 
-/// How one logs in, as `get-ssh-access` and `create-server` tell it.
-pub(crate) fn access(record: &Record, dir: &Path) -> Value {
-    let port = ssh_port(&record.forwards);
+/// How one logs in, as `get-ssh-access` and `create-server` tell it; `None` when port 22 is not forwarded.
+pub(crate) fn access(record: &Record, dir: &Path) -> Option<Value> {
+    let port = ssh_port(&record.forwards)?;
     let user = &record.image.user;
-    json!({
+    Some(json!({
         "server_id": record.server_id,
         "hostname": record.hostname,
         "host": "127.0.0.1",
         "port": port,
         "user": user,
-        "command": port.map(|port| format!("ssh -p {port} {user}@127.0.0.1")),
-        "console": {"type": "unix", "path": console(dir)},
-    })
+        "command": format!("ssh -p {port} {user}@127.0.0.1"),
+        "console": serial(dir),
+    }))
+}
+
+/// Where its serial console is.
+pub(crate) fn serial(dir: &Path) -> Value {
+    json!({"type": "unix", "path": console(dir)})
 }
 
 /// A server as `list-servers` and `get-server-info` show it.
@@ -96,8 +101,13 @@ pub(crate) fn shown(record: &Record, dir: &Path, state: &State) -> Value {
         "ip_addresses": if runs { json!(["127.0.0.1"]) } else { json!([]) },
         "firewall_rules": record.firewall_rules,
         "forwards": if runs { json!(record.forwards) } else { json!([]) },
-        "ssh_access": if runs { access(record, dir) } else { Value::Null },
     });
+    if runs {
+        shown["console"] = serial(dir);
+        if let Some(access) = access(record, dir) {
+            shown["ssh_access"] = access;
+        }
+    }
     if let Some(message) = &state.message {
         shown["message"] = json!(message);
     }
