@@ -25,6 +25,7 @@ fn the_page_is_short_and_names_every_word_of_the_wire() {
         wire::ENV_TOKEN,
         wire::ENV_FILESERVER,
         wire::ENV_WEBROOT,
+        wire::ENV_STAYS,
         wire::TOKEN_CATALOG,
         &socket_path_max,
     ] {
