@@ -40,6 +40,9 @@ pub(crate) fn run(record: &OsStr, words: Vec<OsString>) -> ExitCode {
         if verb == "test" {
             return crate::testing::run(&extension, &words[1..]);
         }
+        if verb == "listen" {
+            crate::scratch::sweep();
+        }
         let (nu, module) = runtime()?.block_on(look(&extension))?;
         let definition = definition(&extension, &module);
         Ok(definition.run_with(Host::new(extension, nu, module), words))
