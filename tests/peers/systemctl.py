@@ -61,10 +61,13 @@ def load(unit, again=False):
     if again or not os.path.exists(kept):
         file = os.path.join(UNITS, unit)
         if not os.path.exists(file):
-            if os.path.exists(kept):
+            # A unit that runs stays known when its file is gone.
+            if os.path.exists(kept) and active(unit) != "active":
                 os.remove(kept)
-            return None
-        shutil.copy(file, kept)
+            if not os.path.exists(kept):
+                return None
+        else:
+            shutil.copy(file, kept)
     unit_file = {}
     for line in open(kept, encoding="utf-8"):
         line = line.rstrip("\n")
@@ -217,7 +220,7 @@ def main(arguments):
         elif verb == "start":
             start(unit)
         elif verb == "stop":
-            if load(unit) is None:
+            if load(unit) is None and active(unit) != "active":
                 fail("Failed to stop %s: Unit %s not loaded." % (unit, unit), 5)
             stop(unit)
         elif verb == "restart":

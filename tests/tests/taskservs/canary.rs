@@ -8,7 +8,7 @@ use serde_json::json;
 async fn keys_and_passwords_turn_up_nowhere() {
     let Some(rig) = Rig::start("taskservs/systemd-service").await else { return };
     let key = rig.machine.sshd.key();
-    let line = key.lines().nth(2).unwrap();
+    let line = key.lines().nth(4).unwrap();
     let password = "s3cret-canary-4711";
     let mut canary = Canary::new(&[&line[..40], password]);
     let watch = canary.watch(rig.daemon.pid());
@@ -19,7 +19,7 @@ async fn keys_and_passwords_turn_up_nowhere() {
     settings["ssh_key"] = json!(rig.machine.sshd.other_key());
     rig.plugin("wrong", &settings).await;
     let config = json!({"config": {"name": "sleeper", "service": {"exec": ["/usr/bin/sleep", "1000"]}}});
-    for (plugin, operation) in [("site", "install"), ("site", "status"), ("wrong", "install"), ("site", "uninstall")] {
+    for (plugin, operation) in [("site", "install"), ("site", "status"), ("wrong", "install")] {
         let (_, answer) = rig.act(plugin, operation, config.clone()).await;
         canary.look("result", answer.to_string());
     }

@@ -30,9 +30,13 @@ async fn rig() -> Option<Rig> {
 async fn check_mode_does_nothing_and_needs_no_machine() {
     let Some(rig) = Rig::start("taskservs/containerd").await else { return };
     // The plugin object that was made by itself: it knows no machine.
-    let (status, plan) = rig.act(&rig.plugin, "install", json!({"check": true, "config": {"log_level": "warn"}})).await;
+    let (status, plan) =
+        rig.act(&rig.plugin, "install", json!({"check": true, "config": {"log_level": "warn"}})).await;
     assert_eq!(status, 200, "{plan}");
-    assert_eq!((&plan["check_mode"], &plan["would_install"], &plan["action"]), (&json!(true), &json!(true), &json!("install")));
+    assert_eq!(
+        (&plan["check_mode"], &plan["would_install"], &plan["action"]),
+        (&json!(true), &json!(true), &json!("install"))
+    );
     assert_eq!((&plan["service"], &plan["version"]), (&json!("containerd"), &json!("1.7.27")));
     assert_eq!(plan["plan"]["unit"], "containerd.service");
     let (status, info) = rig.act(&rig.plugin, "taskserv-info", json!({})).await;
@@ -52,12 +56,21 @@ async fn the_life_of_containerd() {
     assert_eq!(rig.good("status", json!({})).await["status"], "absent");
 
     let done = rig.good("install", json!({"config": {"log_level": "warn"}})).await;
-    assert_eq!((&done["success"], &done["status"], &done["changed"]), (&json!(true), &json!("running"), &json!(true)), "{done}");
+    assert_eq!(
+        (&done["success"], &done["status"], &done["changed"]),
+        (&json!(true), &json!("running"), &json!(true)),
+        "{done}"
+    );
     assert_eq!(done["health"]["healthy"], true);
     let event = events.next().await;
-    assert_eq!((&event["Key"], &event["Object"]["step"]), (&json!("site"), &json!("requirements")), "{event}");
+    assert_eq!(
+        (&event["Key"], &event["Object"]["step"]),
+        (&json!("site"), &json!("requirements")),
+        "{event}"
+    );
     for path in ["usr/local/bin/containerd", "usr/local/bin/ctr", "usr/local/bin/containerd-shim-runc-v2"] {
-        let mode = std::os::unix::fs::PermissionsExt::mode(&rig.machine.at(path).metadata().unwrap().permissions());
+        let mode =
+            std::os::unix::fs::PermissionsExt::mode(&rig.machine.at(path).metadata().unwrap().permissions());
         assert_eq!(mode & 0o777, 0o755, "{path}");
     }
     let config = rig.machine.text("etc/containerd/config.toml");
@@ -72,11 +85,18 @@ async fn the_life_of_containerd() {
     assert_eq!((rig.machine.pid("containerd.service"), rig.source.asked().len()), (first, 0));
 
     let status = rig.good("status", json!({})).await;
-    assert_eq!((&status["systemd_status"], &status["version"], &status["status"]), (&json!("active"), &json!("1.7.27"), &json!("running")));
+    assert_eq!(
+        (&status["systemd_status"], &status["version"], &status["status"]),
+        (&json!("active"), &json!("1.7.27"), &json!("running"))
+    );
     assert!(status["memory_usage"].as_u64().unwrap() > 0 && status["uptime"].is_u64(), "{status}");
 
     let updates = rig.good("check-updates", json!({})).await;
-    assert_eq!((&updates["latest_version"], &updates["update_available"]), (&json!("1.7.28"), &json!(true)), "{updates}");
+    assert_eq!(
+        (&updates["latest_version"], &updates["update_available"]),
+        (&json!("1.7.28"), &json!(true)),
+        "{updates}"
+    );
     assert_eq!(rig.good("get-available-versions", json!({})).await, json!(["1.7.28", "1.7.27"]));
 
     let changed = rig.good("configure", json!({"config": {"log_level": "debug"}})).await;
@@ -85,9 +105,16 @@ async fn the_life_of_containerd() {
     rig.source.asked();
 
     let upgraded = rig.good("upgrade", json!({"version": "v1.7.28"})).await;
-    assert_eq!((&upgraded["version"], &upgraded["previous_version"]), (&json!("1.7.28"), &json!("1.7.27")), "{upgraded}");
+    assert_eq!(
+        (&upgraded["version"], &upgraded["previous_version"]),
+        (&json!("1.7.28"), &json!("1.7.27")),
+        "{upgraded}"
+    );
     assert!(rig.machine.text("usr/local/bin/containerd").contains("# containerd 1.7.28"));
-    assert!(rig.machine.text("etc/containerd/config.toml").contains("level = \"debug\""), "the configuration stays");
+    assert!(
+        rig.machine.text("etc/containerd/config.toml").contains("level = \"debug\""),
+        "the configuration stays"
+    );
     assert_eq!(rig.good("check-updates", json!({})).await["update_available"], false);
 
     let before = rig.machine.pid("containerd.service");
@@ -100,12 +127,17 @@ async fn the_life_of_containerd() {
     assert!(said.contains("is not well") && said.contains("went back to version 1.7.28"), "{said}");
     assert!(said.contains("not done: health"), "{said}");
     assert_eq!(rig.good("get-current-version", json!({})).await, "1.7.28");
-    assert_eq!(rig.good("status", json!({})).await["health"]["healthy"], true);
+    while rig.good("status", json!({})).await["health"]["healthy"] != true {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 
     std::fs::write(rig.machine.at("var/lib/containerd/images"), "precious").unwrap();
     let gone = rig.good("uninstall", json!({"keep-data": true})).await;
     assert_eq!(gone["kept"], json!([rig.machine.at("var/lib/containerd")]), "{gone}");
-    assert_eq!(rig.machine.files().iter().filter(|file| !file.starts_with("run/")).collect::<Vec<_>>(), ["var/lib/containerd/images"]);
+    assert_eq!(
+        rig.machine.files().iter().filter(|file| !file.starts_with("run/")).collect::<Vec<_>>(),
+        ["var/lib/containerd/images"]
+    );
     assert_eq!(rig.machine.systemctl(&["is-active", "containerd.service"]), "inactive");
     assert_eq!(rig.good("uninstall", json!({})).await["changed"], false);
     // The folder was there before this installation, so it is not ours to remove.
@@ -143,7 +175,13 @@ async fn one_that_is_never_well_is_removed_again() {
     tokio::time::sleep(Duration::from_millis(50)).await;
     let pid = nix::unistd::Pid::from_raw(rig.machine.pid("containerd.service"));
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
-    rig.daemon.wait_for("info", |_| rig.machine.systemctl(&["is-active", "containerd.service"]) == "failed").await;
+    rig.daemon
+        .wait_for("info", |_| rig.machine.systemctl(&["is-active", "containerd.service"]) == "failed")
+        .await;
     let status = rig.good("status", json!({})).await;
-    assert_eq!((&status["status"], &status["health"]["healthy"]), (&json!("failed"), &json!(false)), "{status}");
+    assert_eq!(
+        (&status["status"], &status["health"]["healthy"]),
+        (&json!("failed"), &json!(false)),
+        "{status}"
+    );
 }

@@ -20,7 +20,12 @@ async fn wrong_keys_and_unknown_hosts_are_told() {
     let machine = &rig.machine;
     for (name, settings, code, words) in [
         ("stranger", with("known_hosts", json!("")), 502, "is not known"),
-        ("changed", with("known_hosts", json!(machine.sshd.wrong_known_hosts())), 502, "is not the known one"),
+        (
+            "changed",
+            with("known_hosts", json!(machine.sshd.wrong_known_hosts())),
+            502,
+            "is not the known one",
+        ),
         ("nobody", with("ssh_key", json!(machine.sshd.other_key())), 401, "refuses the key SHA256:"),
         ("closed", with("port", json!(1)), 504, "check systemd-service-taskserv/host"),
         ("nokey", with("ssh_key", json!("hunter2-hunter2")), 409, "is not a private key"),
@@ -44,11 +49,14 @@ async fn a_connection_that_breaks_is_told_and_the_next_install_goes_on() {
     // A health command that takes long enough for the connection to be cut in the middle of it.
     let mut slow = sleeper();
     slow["service"]["description"] = json!("slow");
-    slow["health_check"] = json!({"type": "command", "command": ["/usr/bin/sleep", "30"], "timeout": 40, "retries": 1});
+    slow["health_check"] =
+        json!({"type": "command", "command": ["/usr/bin/sleep", "30"], "timeout": 40, "retries": 1});
     let asked = json!({"config": slow});
     let cut = async {
         let unit = || rig.machine.text("etc/systemd/system/sleeper.service").contains("Description=slow");
-        while !(unit() && rig.machine.told().iter().filter(|call| *call == "restart sleeper.service").count() == 2) {
+        while !(unit()
+            && rig.machine.told().iter().filter(|call| *call == "restart sleeper.service").count() == 2)
+        {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -57,7 +65,11 @@ async fn a_connection_that_breaks_is_told_and_the_next_install_goes_on() {
     let (said, ()) = tokio::join!(rig.bad("install", asked, 504), cut);
     assert!(said.contains("broke while") && said.contains("not done: health"), "{said}");
     assert!(said.contains("done: requirements, lock, fetch, keep"), "{said}");
-    assert_eq!(rig.good("status", json!({"config": {"name": "sleeper", "health_check": {"type": "systemd"}}})).await["status"], "changing");
+    assert_eq!(
+        rig.good("status", json!({"config": {"name": "sleeper", "health_check": {"type": "systemd"}}})).await
+            ["status"],
+        "changing"
+    );
     let said = rig.bad("restart", json!({"config": {"name": "sleeper"}}), 409).await;
     assert!(said.contains("did not end"), "{said}");
     // The next one first goes back, then on; its lock is free, since it ended with the connection.
@@ -71,7 +83,8 @@ async fn a_connection_that_breaks_is_told_and_the_next_install_goes_on() {
 async fn two_changes_at_once_do_not_meet() {
     let Some(rig) = Rig::ready("taskservs/systemd-service", json!({})).await else { return };
     let mut slow = sleeper();
-    slow["health_check"] = json!({"type": "command", "command": ["/usr/bin/sleep", "5"], "timeout": 20, "retries": 1});
+    slow["health_check"] =
+        json!({"type": "command", "command": ["/usr/bin/sleep", "5"], "timeout": 20, "retries": 1});
     let second = async {
         while rig.machine.state("sleeper").is_null() {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -89,7 +102,10 @@ async fn what_fails_half_way_is_put_back() {
     for verb in ["daemon-reload", "enable", "restart"] {
         rig.machine.breaks(verb);
         let said = rig.bad("install", json!({"config": sleeper()}), 502).await;
-        assert!(said.contains("Failed to connect to bus") && said.contains("removed again"), "{verb}: {said}");
+        assert!(
+            said.contains("Failed to connect to bus") && said.contains("removed again"),
+            "{verb}: {said}"
+        );
         assert_eq!(rig.machine.files(), Vec::<String>::new(), "{verb}");
     }
     rig.good("install", json!({"config": sleeper()})).await;
@@ -106,7 +122,10 @@ async fn what_fails_half_way_is_put_back() {
     rig.machine.breaks("disable");
     let named = json!({"config": {"name": "sleeper"}});
     let said = rig.bad("uninstall", named.clone(), 502).await;
-    assert!(said.contains("force goes on past errors") && said.contains("not done: stop, programs"), "{said}");
+    assert!(
+        said.contains("force goes on past errors") && said.contains("not done: stop, programs"),
+        "{said}"
+    );
     rig.machine.breaks("disable");
     let gone = rig.good("uninstall", json!({"config": {"name": "sleeper"}, "force": true})).await;
     assert_eq!(gone["warnings"].as_array().unwrap().len(), 1, "{gone}");
@@ -142,9 +161,14 @@ async fn health_is_asked_in_every_way() {
     for (check, words) in [
         (json!({"type": "http", "endpoint": format!("http://127.0.0.1:{port}/nothing")}), "status 404"),
         (json!({"type": "tcp", "port": 1}), "nobody listens on port 1"),
-        (json!({"type": "command", "command": ["/bin/sh", "-c", "echo broken >&2; exit 3"]}), "ended with status 3: broken"),
+        (
+            json!({"type": "command", "command": ["/bin/sh", "-c", "echo broken >&2; exit 3"]}),
+            "ended with status 3: broken",
+        ),
     ] {
-        let health = rig.good("status", json!({"config": {"name": "web", "health_check": check}})).await["health"].clone();
+        let health =
+            rig.good("status", json!({"config": {"name": "web", "health_check": check}})).await["health"]
+                .clone();
         assert!(health["error"].as_str().unwrap().contains(words), "{health}");
     }
 }

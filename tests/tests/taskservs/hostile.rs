@@ -98,7 +98,9 @@ async fn files_of_this_host_come_from_one_folder_only() {
     let script = b"#!/bin/sh\nexec sleep 1000\n";
     std::fs::write(files.path().join("own"), script).unwrap();
     symlink("/etc/passwd", files.path().join("link")).unwrap();
-    let Some(rig) = Rig::ready("taskservs/systemd-service", json!({"files": files.path()})).await else { return };
+    let Some(rig) = Rig::ready("taskservs/systemd-service", json!({"files": files.path()})).await else {
+        return;
+    };
     let config = |asset: &str| {
         json!({"config": {"name": "own", "source": {"type": "file", "asset": asset}, "install": {"binary_name": "own"},
             "service": {"exec": ["{binary}"]}}})

@@ -104,7 +104,7 @@ impl Drop for Machine {
     fn drop(&mut self) {
         let units = std::fs::read_dir(self.dir.path().join("systemd")).into_iter().flatten().flatten();
         for entry in units {
-            if let Some(unit) = entry.file_name().to_str().and_then(|name| name.strip_suffix(".loaded")) {
+            if let Some(unit) = entry.file_name().to_str().and_then(|name| name.strip_suffix(".status")) {
                 self.systemctl(&["stop", unit]);
             }
         }

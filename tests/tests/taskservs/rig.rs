@@ -75,11 +75,18 @@ impl Rig {
 
     /// Makes a plugin object with these settings.
     pub async fn plugin(&self, name: &str, settings: &Value) {
-        let params: serde_json::Map<String, Value> =
-            settings.as_object().unwrap().iter().map(|(k, v)| (format!("{}/{k}", self.plugin), v.clone())).collect();
+        let params: serde_json::Map<String, Value> = settings
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(k, v)| (format!("{}/{k}", self.plugin), v.clone()))
+            .collect();
         let plugin = json!({"Name": name, "Provider": self.plugin, "Params": params});
         let made = self.daemon.expect(201, "POST", "plugins", plugin).await;
-        assert!(!made.to_string().contains("OPENSSH PRIVATE KEY"), "the daemon answers with the sealed value");
+        assert!(
+            !made.to_string().contains("OPENSSH PRIVATE KEY"),
+            "the daemon answers with the sealed value"
+        );
         self.daemon.wait_plugin(name).await;
     }
 
@@ -95,7 +102,8 @@ impl Rig {
     }
 
     pub async fn act(&self, plugin: &str, operation: &str, params: Value) -> (u16, Value) {
-        let request = self.daemon.request("POST", &format!("/api/v3/plugins/Name:{plugin}/actions/{operation}"));
+        let request =
+            self.daemon.request("POST", &format!("/api/v3/plugins/Name:{plugin}/actions/{operation}"));
         let done = answer(request.json(&params).timeout(Duration::from_secs(180))).await;
         (done.status, done.json())
     }

@@ -8,7 +8,9 @@ use serde_json::json;
 #[tokio::test(flavor = "multi_thread")]
 async fn they_are_read_whole() {
     let evaluator = evaluator();
-    for name in ["taskservs/containerd", "taskservs/buildkit", "taskservs/registry", "taskservs/systemd-service"] {
+    for name in
+        ["taskservs/containerd", "taskservs/buildkit", "taskservs/registry", "taskservs/systemd-service"]
+    {
         let extension = Extension::open(&shipped(name), &evaluator).await.unwrap();
         assert_eq!(extension.hosted_by(), Some(HostedBy::TaskservHost), "{name}");
         let hosted = extension.hosted(&evaluator).await.unwrap();
@@ -26,7 +28,10 @@ async fn they_are_read_whole() {
 async fn templates_take_the_configuration_of_the_cluster() {
     for (name, config) in [
         ("buildkit", json!({"worker_count": 4, "cache_size": "10Gi", "registry_mirrors": ["registry:5000"]})),
-        ("registry", json!({"storage_driver": "filesystem", "storage_path": "/var/lib/registry", "auth_enabled": false})),
+        (
+            "registry",
+            json!({"storage_driver": "filesystem", "storage_path": "/var/lib/registry", "auth_enabled": false}),
+        ),
     ] {
         let Some(rig) = Rig::start(&format!("taskservs/{name}")).await else { return };
         let (status, plan) = rig.act(&rig.plugin, "install", json!({"check": true, "config": config})).await;

@@ -102,11 +102,9 @@ version = peer.recv(100).decode()
 print("Server:\n  Version:  " + version)
 sys.exit(0 if version else 1)
 "#;
-    for (name, text) in [
-        ("containerd", daemon.as_str()),
-        ("ctr", client),
-        ("containerd-shim-runc-v2", "#!/bin/sh\nexit 0\n"),
-    ] {
+    for (name, text) in
+        [("containerd", daemon.as_str()), ("ctr", client), ("containerd-shim-runc-v2", "#!/bin/sh\nexit 0\n")]
+    {
         std::fs::write(bin.join(name), text).unwrap();
     }
     archive(dir.path())

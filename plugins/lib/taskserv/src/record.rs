@@ -352,7 +352,10 @@ impl Record {
             }
         }
         for unit in &self.service.after {
-            if unit.is_empty() || !unit.chars().all(|c| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c)) {
+            if unit.is_empty()
+                || unit.starts_with('-')
+                || !unit.chars().all(|c| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c))
+            {
                 return Err(wrong("service.after", unit, "names of units are wanted"));
             }
         }
