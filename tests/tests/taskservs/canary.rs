@@ -10,7 +10,7 @@ async fn keys_and_passwords_turn_up_nowhere() {
     let key = rig.machine.sshd.key();
     let line = key.lines().nth(4).unwrap();
     let password = "s3cret-canary-4711";
-    let mut canary = Canary::new(&[&line[..40], password]);
+    let canary = Canary::new(&[&line[..40], password]);
     let watch = canary.watch(rig.daemon.pid());
     let mut events = canary.events(&rig.daemon).await;
     let mut settings = rig.settings();

@@ -19,7 +19,7 @@ async fn wrong_keys_and_unknown_hosts_are_told() {
     };
     let machine = &rig.machine;
     for (name, settings, code, words) in [
-        ("stranger", with("known_hosts", json!("")), 502, "is not known"),
+        ("stranger", with("known_hosts", json!("# nothing")), 502, "is not known"),
         (
             "changed",
             with("known_hosts", json!(machine.sshd.wrong_known_hosts())),
