@@ -238,3 +238,23 @@ fn ssh_is_called_without_a_shell() {
     let ran = Drp::on(&daemon, ["server", "ssh", "evil", "--exec"]).env("PATH", &path).fails(1);
     assert!(ran.out.is_empty() && ran.err.contains("no name of a user"), "{ran:#?}");
 }
+
+/// What a plugin publishes while it works is shown to people, and only to them.
+#[test]
+fn progress_is_shown_on_a_terminal() {
+    let daemon = daemon(&["my-provider-provider"]);
+    let line = format!("{} server create web-1 --plan small --wait -F json", binary("drp").display());
+    // util-linux: runs a line of shell on a terminal of its own.
+    let output = std::process::Command::new("script")
+        .args(["-qec", &line, "/dev/null"])
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("DRP_BASE_ROOT", daemon.base())
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && shown.contains("  50 %  web-1 boots"), "{shown}");
+    let ran = drp(&daemon, "server create web-2 --plan small --wait").ok();
+    assert!(ran.err.is_empty(), "{ran:#?}");
+}
