@@ -3,8 +3,8 @@
 use crate::core::Core;
 use crate::health::Health;
 use crate::install::same_version;
-use crate::plan::{MOST_REPLICAS, merged, plan, same_name};
-use crate::state::{Cause, Deployment, Former, Kind, Part, Phase, Stage, Undone};
+use crate::plan::MOST_REPLICAS;
+use crate::state::{Cause, Former, Kind, Part, Phase, Stage, Undone};
 use crate::trouble::Trouble;
 use drp_plugin_sdk::protocol::{AvailableAction, JsonMap};
 use drp_plugin_sdk::{Error, Operation, Value, json};
@@ -34,41 +34,6 @@ impl Core {
         .await
     }
 
-    fn to_scale(
-        &self,
-        deployment: &Deployment,
-        replicas: u64,
-        component: Option<&str>,
-    ) -> Result<Vec<(usize, Former)>, Error> {
-        let chosen: Vec<usize> = match component {
-            Some(name) => {
-                vec![deployment.position(name).ok_or_else(|| self.no_component("scale", deployment, name))?]
-            }
-            None => {
-                let parts = deployment.components.iter().enumerate();
-                let own = |part: &Part| part.r#type == "application" && part.stage != Stage::Found;
-                parts.filter(|(_, part)| own(part)).map(|(at, _)| at).collect()
-            }
-        };
-        if chosen.is_empty() {
-            let text = "scale: no component is of type application: name the component that shall be scaled";
-            return Err(self.error(400, text));
-        }
-        let mut targets = Vec::new();
-        for at in chosen {
-            let part = &deployment.components[at];
-            if part.stage == Stage::Found {
-                let text = format!(
-                    "scale: {} was there before the cluster: scale it by its own extension",
-                    part.name
-                );
-                return Err(self.error(409, text));
-            }
-            targets.push((at, Former { version: part.version.clone(), replicas }));
-        }
-        Ok(targets)
-    }
-
     /// Brings the components to the versions of the registered definition, which must be this one.
     pub(crate) async fn upgrade(self: &Arc<Self>, version: String, wait: bool) -> Result<Value, Error> {
         self.operate("upgrade", wait, move |core, operation, begun| async move {
@@ -82,73 +47,6 @@ impl Core {
             core.finish_alter(&operation, None).await
         })
         .await
-    }
-
-    fn to_upgrade(&self, deployment: &Deployment, version: &str) -> Result<Vec<(usize, Former)>, Error> {
-        let registered = &self.cluster.version;
-        if !same_version(version, registered) {
-            let text = format!("upgrade: the registered definition is version {registered}, not {version}");
-            return Err(self
-                .error(409, text)
-                .and("What to do: register that version of the cluster's extension first"));
-        }
-        let refused = |e: crate::plan::PlanError| self.error(409, format!("upgrade: {e}"));
-        // What the caller of `create` changed stays changed, components that were left out stay out.
-        let changes: JsonMap = deployment
-            .config
-            .iter()
-            .filter(|(field, _)| !["name", "version"].contains(&field.as_str()))
-            .map(|(field, value)| (field.clone(), value.clone()))
-            .collect();
-        let wanted = plan(&merged(&self.cluster, &changes).map_err(refused)?).map_err(refused)?;
-        let known = |name: &str| deployment.position(name).is_some();
-        let new: Vec<&str> =
-            wanted.components.iter().map(|part| part.name.as_str()).filter(|name| !known(name)).collect();
-        let gone = |part: &&Part| !wanted.components.iter().any(|new| same_name(&new.name, &part.name));
-        let gone: Vec<&str> =
-            deployment.components.iter().filter(gone).map(|part| part.name.as_str()).collect();
-        if !new.is_empty() || !gone.is_empty() {
-            let text = format!(
-                "upgrade: version {registered} has other components (new: {}; gone: {})",
-                shown(&new),
-                shown(&gone)
-            );
-            return Err(self.error(409, text).and("What to do: delete the cluster and create it anew"));
-        }
-        let mut targets = Vec::new();
-        for (at, part) in deployment.components.iter().enumerate() {
-            let new = wanted.components.iter().find(|new| same_name(&new.name, &part.name));
-            let Some(new) =
-                new.filter(|new| !new.version.is_empty() && !same_version(&new.version, &part.version))
-            else {
-                continue;
-            };
-            if part.stage == Stage::Found {
-                let text = format!(
-                    "upgrade: {} was there before the cluster: upgrade it by its own extension",
-                    part.name
-                );
-                return Err(self.error(409, text));
-            }
-            targets.push((at, Former { version: new.version.clone(), replicas: part.replicas }));
-        }
-        Ok(targets)
-    }
-
-    /// The deployment that can be changed.
-    fn standing<'a>(&self, deployment: Option<&'a Deployment>, what: &str) -> Result<&'a Deployment, Error> {
-        let phase = deployment.map_or("not deployed", |deployment| deployment.phase.word());
-        deployment.filter(|deployment| deployment.phase == Phase::Running).ok_or_else(|| {
-            self.error(409, format!("{what}: cluster {} is {phase}; it has to be running", self.cluster.name))
-        })
-    }
-
-    pub(crate) fn no_component(&self, what: &str, deployment: &Deployment, name: &str) -> Error {
-        let names: Vec<&str> = deployment.components.iter().map(|part| part.name.as_str()).collect();
-        self.error(
-            404,
-            format!("{what}: {name:?} is no component of the cluster: they are {}", names.join(", ")),
-        )
     }
 
     async fn begin_alter(
@@ -305,6 +203,7 @@ impl Core {
         if kind == Kind::Upgrade {
             let offer = self.daemon.ready(stop, &part.plugin, "upgrade", limit).await;
             params.insert("version".to_owned(), target.version.clone().into());
+            params.insert("config".to_owned(), Self::config(part, part.replicas).into());
             return Ok((offer.map_err(|e| e.of(&part.name, "upgrade"))?, params));
         }
         // It runs when it offers `status`; then what it does not offer it does not have.
@@ -410,10 +309,6 @@ fn settle(part: &mut Part, now: &Former) {
     part.version.clone_from(&now.version);
     part.replicas = now.replicas;
     part.enter(Stage::Deployed);
-}
-
-fn shown(names: &[&str]) -> String {
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 fn shown_health(health: &Health) -> String {

@@ -15,8 +15,9 @@ pub(crate) enum Health {
     Unknown(String),
 }
 
-/// Words of a component that works.
-const GOOD: [&str; 8] = ["running", "active", "healthy", "ready", "up", "ok", "started", "online"];
+/// Words of a component that works; one without a unit is only `installed`.
+const GOOD: [&str; 9] =
+    ["running", "active", "healthy", "ready", "up", "ok", "started", "online", "installed"];
 /// Words of a component that is not there.
 const GONE: [&str; 7] =
     ["absent", "not-installed", "uninstalled", "removed", "missing", "not-found", "not-deployed"];
@@ -26,7 +27,12 @@ impl Health {
     /// `systemd_status`. It is well when something says so and nothing says otherwise.
     pub(crate) fn of(record: &Value) -> Self {
         let word = |field: &str| record.get(field).and_then(Value::as_str).map(normal);
-        let words: Vec<String> = ["status", "state", "systemd_status"].into_iter().filter_map(word).collect();
+        // `unknown` says nothing: a component need not be a unit of systemd.
+        let words: Vec<String> = ["status", "state", "systemd_status"]
+            .into_iter()
+            .filter_map(word)
+            .filter(|word| !word.is_empty() && word != "unknown")
+            .collect();
         if record.get("installed") == Some(&Value::Bool(false))
             || words.first().is_some_and(|word| GONE.contains(&word.as_str()))
         {
@@ -104,6 +110,12 @@ mod tests {
                 well("1.7.0"),
             ),
             (json!({"status": "Running"}), Health::Well(None)),
+            (
+                json!({"status": "installed", "systemd_status": "unknown", "health": {"healthy": true}}),
+                Health::Well(None),
+            ),
+            (json!({"status": "installed", "health": {"healthy": false}}), unwell("installed, not healthy")),
+            (json!({"status": "changing", "health": {"healthy": true}}), unwell("changing")),
             (json!({"healthy": true, "version": ""}), Health::Well(None)),
             (
                 json!({"systemd_status": "active", "health": {"healthy": false, "error": "port closed"}}),
@@ -112,6 +124,7 @@ mod tests {
             (json!({"systemd_status": "inactive", "health": {"healthy": true}}), unwell("inactive")),
             (json!({"status": "starting", "message": "soon"}), unwell("starting: soon")),
             (json!({"status": "Not installed"}), Health::Absent),
+            (json!({"status": "absent", "version": null, "systemd_status": "unknown"}), Health::Absent),
             (json!({"installed": false, "status": "running"}), Health::Absent),
             (json!({}), unwell("its status says neither `status` nor `health.healthy`")),
             (json!(null), unwell("its status says neither `status` nor `health.healthy`")),

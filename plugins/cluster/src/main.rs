@@ -15,6 +15,7 @@ mod resume;
 mod settings;
 mod show;
 mod state;
+mod targets;
 mod trouble;
 
 use drp_plugin_sdk::{Definition, Plugin};
