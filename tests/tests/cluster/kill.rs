@@ -71,7 +71,7 @@ async fn a_kill_after_an_installation_is_resumed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_before_an_installation_took_effect_is_undone() {
-    let place = Place::new(&diamond(), &json!({}));
+    let place = Place::new(&diamond(), &json!({"parallel": 1}));
     let mut daemon = place.daemon().await;
     for component in DIAMOND {
         place.hold(component, "install", "before");
@@ -89,7 +89,7 @@ async fn a_kill_before_an_installation_took_effect_is_undone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_while_health_is_waited_for_goes_on_waiting() {
-    let place = Place::new(&diamond(), &json!({"health_timeout": 60.0}));
+    let place = Place::new(&diamond(), &json!({"health_timeout": 60.0, "parallel": 1}));
     let mut daemon = place.daemon().await;
     for component in DIAMOND {
         place.fault(component, &["health=bad"]);
@@ -191,7 +191,7 @@ async fn kill_engine(daemon: &Daemon) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_engine_killed_alone_finds_installations_that_go_on_without_it() {
-    let place = Place::new(&diamond(), &json!({}));
+    let place = Place::new(&diamond(), &json!({"parallel": 1}));
     for component in DIAMOND {
         // A daemon for each: five crashes within a while put a plugin into quarantine.
         let daemon = place.daemon().await;
