@@ -16,7 +16,7 @@ fn pid(info: &Value) -> Pid {
 /// Kills the plugin and waits until the daemon has started it anew.
 async fn kill_plugin(rig: &Rig) {
     let of_plugin = |rig: &Rig| {
-        let status = std::fs::read_dir("/proc").unwrap().flatten().find_map(|entry| {
+        std::fs::read_dir("/proc").unwrap().flatten().find_map(|entry| {
             let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
             let line = std::fs::read(entry.path().join("cmdline")).ok()?;
             let text = String::from_utf8_lossy(&line).into_owned();
@@ -24,8 +24,7 @@ async fn kill_plugin(rig: &Rig) {
             let parent = std::fs::read_to_string(entry.path().join("stat")).ok()?;
             let parent: i32 = parent.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
             (ours && parent == rig.daemon.pid()).then_some(pid)
-        });
-        status
+        })
     };
     let old = of_plugin(rig).expect("a plugin that runs");
     kill(Pid::from_raw(old), Signal::SIGKILL).unwrap();
