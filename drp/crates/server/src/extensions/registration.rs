@@ -112,7 +112,7 @@ impl Extensions {
         let by = hosted_by(record.r#type, &fetched.folder)
             .ok_or_else(|| Error::new(422, "REGISTER", "nothing can run it"))?;
         self.programs.has(&by).map_err(|error| Error::new(422, "REGISTER", error.to_string()))?;
-        let Some(_uploading) = Uploading::begin(app, &plugin) else {
+        let Some(uploading) = Uploading::begin(app, &plugin) else {
             return Err(conflict(&plugin, format!("plugin provider {plugin} is just being uploaded")));
         };
         if fetched.link {
@@ -131,6 +131,7 @@ impl Extensions {
             leaving: false,
         };
         let registered = self.commit(app, host, registered, before.as_deref()).await?;
+        drop(uploading);
         drop(alone);
         let old = host.plugin_status(&plugin).and_then(|status| status.pid).filter(|_| before.is_some());
         settle(host, &plugin, old).await;
