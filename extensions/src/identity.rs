@@ -80,11 +80,7 @@ pub fn module_name(kind: ExtensionType, name: &str) -> String {
 /// Whether a text is a name of an extension (extensions §1).
 #[must_use]
 pub fn is_name(text: &str) -> bool {
-    text.len() <= 64
-        && text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text.split(['-', '_']).all(|part| {
-            !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-        })
+    text.parse::<crate::Name>().is_ok()
 }
 
 /// Whether two names are of the same extension: `-` and `_` are the same.
@@ -101,19 +97,20 @@ pub(crate) fn has_manifest(root: &Path) -> bool {
 
 /// The manifest as a value, and the name of its file.
 pub(crate) fn manifest(root: &Path) -> Result<(&'static str, serde_json::Value), String> {
-    if root.join("metadata.toml").is_file() {
-        let text = read_text(&root.join("metadata.toml"))?;
-        let document: DocumentMut = text.parse().map_err(|error| format!("metadata.toml: {error}"))?;
-        return Ok(("metadata.toml", json(document.as_item())));
+    let files = ["metadata.toml", "extension.yaml", "extension.yml"];
+    let Some(file) = files.into_iter().find(|file| root.join(file).is_file()) else {
+        return Err("it has neither metadata.toml nor extension.yaml".into());
+    };
+    Ok((file, value(file, &read_text(&root.join(file))?)?))
+}
+
+/// The value of a TOML or YAML text, by the name of its file.
+pub(crate) fn value(file: &str, text: &str) -> Result<serde_json::Value, String> {
+    if file.ends_with(".toml") {
+        let document: DocumentMut = text.parse().map_err(|error| format!("{file}: {error}"))?;
+        return Ok(json(document.as_item()));
     }
-    for file in ["extension.yaml", "extension.yml"] {
-        if root.join(file).is_file() {
-            let text = read_text(&root.join(file))?;
-            let value = serde_yaml_ng::from_str(&text).map_err(|error| format!("{file}: {error}"))?;
-            return Ok((file, value));
-        }
-    }
-    Err("it has neither metadata.toml nor extension.yaml".into())
+    serde_yaml_ng::from_str(text).map_err(|error| format!("{file}: {error}"))
 }
 
 /// A text file of ours, of bounded length.

@@ -68,6 +68,23 @@ impl Manifest {
     }
 }
 
+impl Manifest {
+    /// Reads a text without its contract, as far as it can be understood. This is for tests of what stands behind the
+    /// contract; whoever wants to know whether a manifest is right reads it with [`Manifest::parse`].
+    ///
+    /// # Errors
+    /// Why it cannot be understood.
+    #[doc(hidden)]
+    pub fn unchecked(file: &'static str, text: &str) -> Result<Self, Vec<Problem>> {
+        let value = crate::identity::value(file, text)
+            .map_err(|error| vec![Problem::new(Rule::Structure, file, error, "").at(Some(1))])?;
+        if file == EXTENSION_YAML {
+            return decode(yaml::manifest(&value), EXTENSION_YAML, text);
+        }
+        decode(value, file, text)
+    }
+}
+
 /// Whatever can be read of the manifests in a folder.
 ///
 /// # Errors

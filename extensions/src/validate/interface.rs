@@ -6,8 +6,8 @@ use crate::launcher::HostedBy;
 use crate::{ExtensionError, Hosting, HostingError, Problem, Rule};
 use drp_protocol::extension_operations::{InputType, Operation, operations};
 use drp_protocol::{AvailableAction, HostedExtension, JsonMap};
-use drp_schemas::{Evaluator, SchemaError};
-use serde_json::{Value, json};
+use drp_schemas::{Document, Evaluator, Format, SchemaError};
+use serde_json::Value;
 use tokio::time::timeout;
 
 pub(super) async fn apply(
@@ -83,8 +83,9 @@ pub(super) async fn apply(
     }
     let settings = settings(&record, found.examples.remove("settings"));
     let config = found.examples.remove("config");
+    let dry = DryRuns { record: &record, path: &path, settings, config, evaluator, hosting, surroundings };
     for operation in checked {
-        dry_run(report, surroundings, &record, &path, operation, &settings, config.as_ref(), hosting).await;
+        dry.run(report, operation).await?;
     }
     Ok(())
 }
@@ -181,69 +182,77 @@ fn settings(record: &HostedExtension, example: Option<Value>) -> JsonMap {
     settings
 }
 
-#[allow(clippy::too_many_arguments)]
-async fn dry_run(
-    report: &mut Report<'_>,
-    surroundings: &Surroundings,
-    record: &HostedExtension,
-    path: &str,
-    operation: &Operation,
-    settings: &JsonMap,
-    config: Option<&Value>,
-    hosting: &dyn Hosting,
-) {
-    let mut params = JsonMap::new();
-    params.insert("check".into(), true.into());
-    let takes = operation.inputs.iter().find(|input| input.name == "config");
-    match (takes, config) {
-        (Some(_), Some(config)) => {
-            params.insert("config".into(), config.clone());
-        }
-        (Some(input), None) if input.required => {
-            report.warnings.push(Problem::new(
-                Rule::Interface,
-                "examples",
-                format!("there is no example of a config, so `{} --check` was not tried", operation.name),
-                "ship examples/config.toml",
-            ));
-            return;
-        }
-        _ => {}
-    }
-    let run = hosting.run(record, settings.clone(), operation.name, params);
-    let said = match timeout(surroundings.deadline, run).await {
-        Ok(Ok(answer)) => match wrong_check(&answer) {
-            None => return,
-            Some(why) => format!("`{} --check` answers {}: {why}", operation.name, short(&answer)),
-        },
-        Ok(Err(error)) => format!("`{} --check` fails: {error}", operation.name),
-        Err(_) => {
-            format!(
-                "`{} --check` did not answer within {} s",
-                operation.name,
-                surroundings.deadline.as_secs()
-            )
-        }
-    };
-    report.errors.push(Problem::new(
-        Rule::Interface,
-        path,
-        one_line(&said),
-        "with --check it changes nothing, needs no credentials, and answers {action, check_mode: true, would_…: true, …}",
-    ));
+/// Operations run with `check`, as the extension's own examples configure it.
+struct DryRuns<'a> {
+    record: &'a HostedExtension,
+    path: &'a str,
+    settings: JsonMap,
+    config: Option<Value>,
+    evaluator: &'a Evaluator,
+    hosting: &'a dyn Hosting,
+    surroundings: &'a Surroundings,
 }
 
-/// What is wrong with the record of a dry run (extensions §2).
-fn wrong_check(answer: &Value) -> Option<&'static str> {
-    let Some(record) = answer.as_object() else { return Some("it is no record") };
-    if record.get("check_mode") != Some(&json!(true)) {
-        return Some("check_mode is not true");
+impl DryRuns<'_> {
+    async fn run(&self, report: &mut Report<'_>, operation: &Operation) -> Result<(), SchemaError> {
+        let mut params = JsonMap::new();
+        params.insert("check".into(), true.into());
+        let takes = operation.inputs.iter().find(|input| input.name == "config");
+        match (takes, &self.config) {
+            (Some(_), Some(config)) => {
+                params.insert("config".into(), config.clone());
+            }
+            (Some(input), None) if input.required => {
+                report.warnings.push(Problem::new(
+                    Rule::Interface,
+                    "examples",
+                    format!("there is no example of a config, so `{} --check` was not tried", operation.name),
+                    "ship examples/config.toml",
+                ));
+                return Ok(());
+            }
+            _ => {}
+        }
+        let run = self.hosting.run(self.record, self.settings.clone(), operation.name, params);
+        let said = match timeout(self.surroundings.deadline, run).await {
+            Ok(Ok(answer)) => match wrong_check(operation, &answer, self.evaluator).await? {
+                None => return Ok(()),
+                Some(why) => format!("`{} --check` answers {}: {why}", operation.name, short(&answer)),
+            },
+            Ok(Err(error)) => format!("`{} --check` fails: {error}", operation.name),
+            Err(_) => {
+                format!(
+                    "`{} --check` did not answer within {} s",
+                    operation.name,
+                    self.surroundings.deadline.as_secs()
+                )
+            }
+        };
+        let record = operation.check_result.unwrap_or("a record");
+        let hint = format!(
+            "with --check it changes nothing, needs no credentials, and answers {record} \
+             (docs/extensions/interfaces.md)"
+        );
+        report.errors.push(Problem::new(Rule::Interface, self.path, one_line(&said), hint));
+        Ok(())
     }
-    if !record.get("action").is_some_and(Value::is_string) {
-        return Some("it has no action");
+}
+
+/// What is wrong with the record of a dry run, by its contract (`drp/results.ncl`).
+async fn wrong_check(
+    operation: &Operation,
+    answer: &Value,
+    evaluator: &Evaluator,
+) -> Result<Option<String>, SchemaError> {
+    let Some(contract) = operation.check_result else { return Ok(None) };
+    let document = Document::text("answer", Format::Json, format!("{answer:#}"));
+    match evaluator.check(&document, &format!("(import \"drp/results.ncl\").{contract}")).await {
+        Ok(_) => Ok(None),
+        Err(SchemaError::Wrong { diagnostics, .. }) => {
+            Ok(Some(diagnostics.first().map(|one| one.message.clone()).unwrap_or_default()))
+        }
+        Err(error) => Err(error),
     }
-    let would = record.iter().any(|(key, value)| key.starts_with("would_") && value.is_boolean());
-    (!would).then_some("it does not say what it would do (would_create, would_install)")
 }
 
 fn short(answer: &Value) -> String {

@@ -2,6 +2,7 @@
 //! functions in `cargo test -p drp-tests --test fuzz`.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
 
+pub mod manifest;
 pub mod records;
 pub mod redfish;
 pub mod rmcp;

@@ -5,3 +5,4 @@ mod manifests;
 mod registration;
 mod render;
 mod rig;
+mod validation;

@@ -66,3 +66,8 @@ fn answers_of_hmcs() {
 fn vbox() {
     replay("vbox", targets::vbox);
 }
+
+#[test]
+fn manifests() {
+    replay("manifest", targets::manifest::text);
+}

@@ -115,38 +115,41 @@ fn records(out: &mut String, fields: &[Field]) {
         out,
         "\n## Results\n\nRecords may hold more than is named here. What has a default may be left out."
     );
-    let cell = |text: &str| text.replace('|', "\\|").split_whitespace().collect::<Vec<_>>().join(" ");
     for contract in fields.iter().filter(|field| !field.name.contains('.')) {
         let _ = writeln!(out, "\n### {}\n", contract.name);
         if let Some(doc) = &contract.doc {
             let _ = writeln!(out, "{doc}");
         }
-        let prefix = format!("{}.", contract.name);
-        let parts: Vec<&Field> = fields
-            .iter()
-            .filter(|field| field.name.strip_prefix(&prefix).is_some_and(|rest| !rest.contains('.')))
-            .collect();
-        if parts.is_empty() {
-            continue;
-        }
-        if contract.doc.is_some() {
-            out.push('\n');
-        }
-        let _ = writeln!(out, "| Field | Type | Default | What |\n|---|---|---|---|");
-        for field in parts {
-            let default = match (&field.default, field.optional) {
-                (Some(default), _) => format!("`{}`", cell(default)),
-                (None, true) => "may be absent".into(),
-                (None, false) => String::new(),
-            };
-            let _ = writeln!(
-                out,
-                "| `{}` | `{}` | {default} | {} |",
-                &field.name[prefix.len()..],
-                cell(&field.contracts.join(" ")),
-                cell(field.doc.as_deref().unwrap_or_default())
-            );
-        }
+        let gap = if contract.doc.is_some() { "\n" } else { "" };
+        parts(out, fields, &contract.name, gap);
+    }
+}
+
+/// The table of a contract's fields, behind `gap`; nothing when it has none.
+pub fn parts(out: &mut String, fields: &[Field], contract: &str, gap: &str) {
+    let cell = |text: &str| text.replace('|', "\\|").split_whitespace().collect::<Vec<_>>().join(" ");
+    let prefix = format!("{contract}.");
+    let parts: Vec<&Field> = fields
+        .iter()
+        .filter(|field| field.name.strip_prefix(&prefix).is_some_and(|rest| !rest.contains('.')))
+        .collect();
+    if parts.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "{gap}| Field | Type | Default | What |\n|---|---|---|---|");
+    for field in parts {
+        let default = match (&field.default, field.optional) {
+            (Some(default), _) => format!("`{}`", cell(default)),
+            (None, true) => "may be absent".into(),
+            (None, false) => String::new(),
+        };
+        let _ = writeln!(
+            out,
+            "| `{}` | `{}` | {default} | {} |",
+            &field.name[prefix.len()..],
+            cell(&field.contracts.join(" ")),
+            cell(field.doc.as_deref().unwrap_or_default())
+        );
     }
 }
 

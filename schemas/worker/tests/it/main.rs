@@ -6,6 +6,7 @@ mod contracts;
 mod imports;
 mod interfaces;
 mod literals;
+mod manifest;
 
 use drp_schemas::{Evaluator, Settings, install};
 use tempfile::TempDir;
