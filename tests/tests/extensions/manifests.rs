@@ -348,3 +348,49 @@ async fn clusters_and_task_services_bring_their_definition() {
     let record = Extension::open(at.path(), &evaluator).await.unwrap().hosted(&evaluator).await.unwrap();
     assert_eq!(record.taskserv.unwrap()["service"]["type"], "systemd");
 }
+
+/// The seeds of the fuzz target through the contracts too, with letters changed, lost and doubled.
+#[tokio::test]
+async fn neighbours_of_manifests_are_read_or_refused_with_a_line() {
+    let evaluator = evaluator();
+    let seeds = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/manifest");
+    let mut read = 0;
+    let mut refused = 0;
+    for entry in std::fs::read_dir(seeds).unwrap() {
+        let path = entry.unwrap().path();
+        let seed = std::fs::read_to_string(&path).unwrap();
+        let letters: Vec<char> = seed.chars().collect();
+        let yaml = path.extension().is_some_and(|end| end == "yaml");
+        let mut texts = vec![seed.clone()];
+        for at in (0..letters.len()).step_by(1 + letters.len() / 6) {
+            let mut changed = letters.clone();
+            changed[at] = ['\'', '"', '\n', '{', '%', '\0'][at % 6];
+            let mut lost = letters.clone();
+            lost.remove(at);
+            let mut doubled = letters.clone();
+            doubled.insert(at, letters[at]);
+            texts.extend([changed, lost, doubled].map(|letters| letters.into_iter().collect()));
+        }
+        for text in texts {
+            let result = match yaml {
+                true => Manifest::parse_yaml(&text, &evaluator).await,
+                false => Manifest::parse(&text, &evaluator).await,
+            };
+            match result {
+                Ok(manifest) => {
+                    read += 1;
+                    let again: Manifest = serde_json::from_value(json!(manifest)).unwrap();
+                    assert_eq!(again, manifest);
+                }
+                Err(ExtensionError::Invalid { problems, .. }) => {
+                    refused += 1;
+                    let lines = text.lines().count().max(1);
+                    let placed = |p: &Problem| p.line.is_some_and(|line| line >= 1 && line <= lines);
+                    assert!(!problems.is_empty() && problems.iter().all(placed), "{text}\n{problems:#?}");
+                }
+                Err(other) => panic!("{text}\n{other}"),
+            }
+        }
+    }
+    assert!(read > 10 && refused > 50, "{read} {refused}");
+}

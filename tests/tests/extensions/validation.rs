@@ -362,3 +362,15 @@ fn hostile_extensions_run_nothing() {
     assert_eq!(usage.status.code(), Some(2), "{usage:?}");
     assert!(!canary.exists());
 }
+
+#[test]
+fn shipped_extensions_are_valid() {
+    if peers::nu().is_none() {
+        return;
+    }
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../extensions");
+    for name in ["examples/my-provider", "examples/my-service", "providers/mockcloud"] {
+        let (code, answer) = answer(&shipped.join(name), &[]);
+        assert_eq!(code, 0, "{name}: {answer:#}");
+    }
+}

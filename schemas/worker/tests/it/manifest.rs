@@ -54,9 +54,9 @@ A leading `v` is accepted and dropped. A pre-release will do only when the range
 "#;
 
 fn title(out: &mut String, level: &str, name: &str, doc: Option<&str>) {
-    let _ = writeln!(out, "\n{level} {name}\n");
+    let _ = writeln!(out, "\n{level} {name}");
     if let Some(doc) = doc {
-        let _ = writeln!(out, "{doc}");
+        let _ = writeln!(out, "\n{doc}");
     }
 }
 
