@@ -155,7 +155,8 @@ pub fn hmc(data: &[u8]) {
 
 /// What VBoxManage printed, as the virtualbox-ipmi plugin reads it (plugins §2.4), and the same words for a remote shell.
 pub fn vbox(data: &[u8]) {
-    use drp_vbox::{Info, KnownHosts, Output, Power, quote, text};
+    use drp_ssh::quote;
+    use drp_vbox::{Info, KnownHosts, Output, Power, text};
     for vm in text::list(data) {
         assert!(drp_vbox::is_uuid(&vm.uuid) && vm.uuid == vm.uuid.to_ascii_lowercase());
         // What was read is listed again as the same.
