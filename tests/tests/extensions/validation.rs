@@ -154,12 +154,12 @@ fn every_rule_tells_what_breaks_it_and_all_do_at_once() {
     let errors: Vec<String> =
         told(&second, "errors").into_iter().filter(|text| text.starts_with("interface")).collect();
     assert!(
-        errors[0].starts_with("interface nulib/mod.nu `create-server --check` answers {")
-            && errors[0].contains("`check_mode`"),
+        errors[3].starts_with("interface nulib/mod.nu `create-server --check` answers {")
+            && errors[3].contains("`check_mode`"),
         "{errors:#?}"
     );
     assert_eq!(
-        &errors[1..],
+        &errors[..3],
         [
             "interface nulib/mod.nu the operation list-servers is missing",
             "interface nulib/mod.nu the operation start-server does not take server_id",
