@@ -32,10 +32,10 @@ fn in_toml(text: &str, keys: &[&str]) -> Option<usize> {
             if table == keys {
                 return Some(n + 1);
             }
-        } else if let Some((key, _)) = split(line, '=') {
-            if table.iter().cloned().chain(parts(key)).eq(keys.iter().map(|key| (*key).to_owned())) {
-                return Some(n + 1);
-            }
+        } else if let Some((key, _)) = split(line, '=')
+            && table.iter().cloned().chain(parts(key)).eq(keys.iter().map(|key| (*key).to_owned()))
+        {
+            return Some(n + 1);
         }
     }
     None

@@ -52,9 +52,8 @@ impl Manifest {
     /// # Errors
     /// [`ExtensionError::Invalid`] with everything that is wrong with it, or what failed.
     pub async fn parse(text: &str, evaluator: &Evaluator) -> Result<Self, ExtensionError> {
-        Ok(metadata(text, evaluator)
-            .await?
-            .map_err(|problems| ExtensionError::invalid(Path::new("."), problems))?)
+        let read = metadata(text, evaluator).await?;
+        read.map_err(|problems| ExtensionError::invalid(Path::new("."), problems))
     }
 
     /// Reads the text of an `extension.yaml`.
@@ -62,9 +61,8 @@ impl Manifest {
     /// # Errors
     /// [`ExtensionError::Invalid`] with everything that is wrong with it, or what failed.
     pub async fn parse_yaml(text: &str, evaluator: &Evaluator) -> Result<Self, ExtensionError> {
-        Ok(extension(text, evaluator)
-            .await?
-            .map_err(|problems| ExtensionError::invalid(Path::new("."), problems))?)
+        let read = extension(text, evaluator).await?;
+        read.map_err(|problems| ExtensionError::invalid(Path::new("."), problems))
     }
 }
 
