@@ -173,11 +173,14 @@ async fn the_two_manifests_must_say_the_same() {
     assert_eq!(problems.iter().map(|p| p.line).collect::<Vec<_>>().len(), 2, "{:?}", told(&problems));
 }
 
+/// Name of the case, the path that is blamed, and what is done to a good folder.
+type Spoilt = (&'static str, &'static str, Box<dyn Fn(&std::path::Path)>);
+
 #[tokio::test]
 async fn folders_are_not_trusted() {
     let good = manifest("web", "taskserv");
     let outside = folder(&[("secret", "canary-4711"), (METADATA_TOML, &good)]);
-    let cases: Vec<(&str, &str, Box<dyn Fn(&std::path::Path)>)> = vec![
+    let cases: Vec<Spoilt> = vec![
         ("no manifest", ".", Box::new(|root| std::fs::remove_file(root.join(METADATA_TOML)).unwrap())),
         (
             "manifest is a folder",

@@ -265,10 +265,13 @@ fn neighbours(all: &[(&str, &str, &str)]) -> TempDir {
     at
 }
 
+/// Name of the case, the extensions that lie there (the first is validated), and what is wrong.
+type Neighbourhood = (&'static str, Vec<(&'static str, &'static str, String)>, Vec<&'static str>);
+
 #[test]
 fn dependencies_are_there_without_cycles_and_conflicts() {
     let requires = |what: &str| format!("[dependencies]\n{what}\n");
-    let cases: Vec<(&str, Vec<(&str, &str, String)>, Vec<&str>)> = vec![
+    let cases: Vec<Neighbourhood> = vec![
         ("there", vec![("a", "1.0.0", requires("b = \"^1.0.0\"")), ("b", "1.2.0", String::new())], vec![]),
         (
             "either spelling",
