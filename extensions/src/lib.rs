@@ -5,6 +5,7 @@
 //! engine). This crate launches nothing itself; what has to run a program goes through [`Hosting`].
 
 pub mod archive;
+pub mod conformance;
 pub mod discovery;
 mod error;
 mod extension;
@@ -18,6 +19,7 @@ mod name;
 pub mod packs;
 mod problem;
 mod registry;
+pub mod scaffold;
 mod schemas;
 mod toml;
 mod tree;
@@ -26,7 +28,7 @@ mod version;
 
 pub use error::ExtensionError;
 pub use extension::Extension;
-pub use hosting::{Hosting, HostingError};
+pub use hosting::{Hosting, HostingError, TestOutcome};
 pub use identity::{Identity, is_name, module_name, same_name};
 pub use manifest::{Manifest, Module};
 pub use name::{LONGEST_NAME, Name, NameError};

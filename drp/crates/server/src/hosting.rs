@@ -1,7 +1,7 @@
 //! Extensions on the plugin host without registering them: what validation and local commands need.
 
 use drp_extensions::launcher::{HostedBy, Programs, hosted_by, text};
-use drp_extensions::{Hosting, HostingError};
+use drp_extensions::{Hosting, HostingError, TestOutcome};
 use drp_host::{HostConfig, HostError, NoDaemon, PluginRun, define};
 use drp_protocol::{Action, HostedExtension, JsonMap, Line, PluginProvider};
 use futures_util::FutureExt;
@@ -129,7 +129,52 @@ impl ExtensionHost {
     }
 }
 
+impl ExtensionHost {
+    /// The tests of an extension, by the Nushell plugin.
+    async fn test(&self, extension: &HostedExtension, only: &str) -> Result<Vec<TestOutcome>, HostingError> {
+        self.programs.has(&HostedBy::Nushell)?;
+        let failed = |what: &str, error: io::Error| HostingError::Start(format!("cannot {what}: {error}"));
+        let folder = tempfile::Builder::new().prefix("drp-ext").tempdir_in(&self.room);
+        let folder = folder.map_err(|error| failed("make a folder", error))?;
+        let record = folder.path().join("extension.json");
+        let text = serde_json::to_vec(extension).map_err(|error| failed("write the record", error.into()))?;
+        std::fs::write(&record, text).map_err(|error| failed("write the record", error))?;
+        let mut command = tokio::process::Command::new(&self.programs.nushell);
+        command.arg("--extension").arg(&record).args(["test", "--json"]);
+        if !only.is_empty() {
+            command.arg("--only").arg(only);
+        }
+        // It ends its own children when it is told to; killed, it could not.
+        let child = command.stdin(std::process::Stdio::null()).kill_on_drop(true).output();
+        let output = match tokio::time::timeout(self.deadline, child).await {
+            Ok(output) => output.map_err(|error| failed("run the tests", error))?,
+            Err(_) => {
+                let text = format!("its tests did not end within {} s", self.deadline.as_secs());
+                return Err(HostingError::Start(text));
+            }
+        };
+        let said = String::from_utf8_lossy(&output.stdout);
+        let outcomes = said.lines().map(serde_json::from_str).collect::<Result<Vec<TestOutcome>, _>>();
+        let outcomes = outcomes
+            .map_err(|error| HostingError::Start(format!("the tests' answer cannot be read: {error}")))?;
+        // Failed tests are told one by one; an error without any is of the run as a whole.
+        if !output.status.success() && outcomes.iter().all(|outcome| outcome.ok) {
+            let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            return Err(HostingError::Start(format!("its tests could not be run: {why}")));
+        }
+        Ok(outcomes)
+    }
+}
+
 impl Hosting for ExtensionHost {
+    fn test<'a>(
+        &'a self,
+        extension: &'a HostedExtension,
+        only: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<TestOutcome>, HostingError>> {
+        self.test(extension, only).boxed()
+    }
+
     fn define<'a>(
         &'a self,
         extension: &'a HostedExtension,

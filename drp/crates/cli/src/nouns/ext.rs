@@ -6,7 +6,9 @@ use crate::noun::{Noun, noun};
 use crate::{Exit, Failure, Hooks, Printer};
 use clap::{ArgMatches, FromArgMatches, Subcommand};
 
+mod new;
 pub(crate) mod registered;
+mod test;
 pub(crate) mod validate;
 
 /// Verbs of extensions.
@@ -16,6 +18,10 @@ enum Verb {
     Validate(validate::Validate),
     #[command(flatten)]
     Registered(registered::Verb),
+    /// Write a new extension that validates, passes its tests and packs. Needs no daemon
+    New(new::New),
+    /// Run an extension's own tests, and the dry runs of its operations. Needs no daemon
+    Test(test::Test),
 }
 
 pub(super) const NOUN: Noun =
@@ -30,14 +36,16 @@ fn alone(
     match Verb::from_arg_matches(matches).ok()? {
         Verb::Validate(args) => Some(local(validate::run(args, printer, hooks))),
         Verb::Registered(_) => None,
+        Verb::New(args) => Some(new::run(&args, printer)),
+        Verb::Test(args) => Some(local(test::run(args, printer, hooks))),
     }
 }
 
 async fn run(cx: &Context<'_>, _: &str, verb: Verb) -> Result<(), Failure> {
     match verb {
         // Done before, without a daemon.
-        Verb::Validate(_) => Ok(()),
         Verb::Registered(verb) => registered::run(cx, verb).await,
+        Verb::Validate(_) | Verb::New(_) | Verb::Test(_) => Ok(()),
     }
 }
 
