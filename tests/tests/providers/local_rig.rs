@@ -156,7 +156,7 @@ impl Rig {
         let left: Vec<_> = std::fs::read_dir(self.state().join("servers"))
             .map(|entries| entries.flatten().map(|e| e.path()).collect())
             .unwrap_or_default();
-        assert_eq!(left, [PathBuf::new(); 0]);
+        assert_eq!(left, Vec::<PathBuf>::new());
         assert_eq!(processes_under(&self.state()), [""; 0]);
     }
 }
