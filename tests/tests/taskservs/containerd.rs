@@ -1,12 +1,10 @@
 //! The life of a task service that comes as an archive.
 
 use crate::rig::Rig;
-use crate::source::containerd;
+use crate::source::{ARCH, containerd};
 use drp_tests::events::EventSocket;
 use serde_json::json;
 use std::time::Duration;
-
-const ARCH: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
 
 fn asset(version: &str) -> String {
     format!("/containerd-{version}-linux-{ARCH}.tar.gz")

@@ -8,6 +8,9 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
+/// As releases call the architecture of this host.
+pub const ARCH: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+
 type Files = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
 
 #[derive(Clone)]
