@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
 
 mod manifests;
+mod modules;
+mod packs;
 mod registration;
 mod render;
 mod rig;
+mod scaffold;
 mod validation;
