@@ -75,7 +75,9 @@ pub fn files(kind: ExtensionType, name: &Name) -> Vec<(String, String)> {
         .map(|(file, text)| {
             // A new cluster depends on nothing yet; its component is an example to be replaced.
             let text = text.split("\n[dependencies.requires]").next().unwrap_or(text);
-            let mut text = text.replace(example, name.as_str()).replace(&module, &name.nickel_name());
+            // The module goes last, under a mark that is in no file: a name may itself hold `my_provider`.
+            let text = text.replace(&module, "\0").replace(example, name.as_str());
+            let mut text = text.replace('\0', &name.nickel_name());
             if !text.ends_with('\n') {
                 text.push('\n');
             }
@@ -154,6 +156,8 @@ mod tests {
                     .any(|n| text.contains(n));
                 assert!(!left && (component || !text.contains("my-service")), "{kind}: {file}");
             }
+            let own: Name = "an_old_my_cluster".parse().unwrap();
+            assert!(files(kind, &own).iter().all(|(_, text)| !text.contains("an_old_an")));
             assert!(matches!(write(kind, &name, &parent), Err(ScaffoldError::There(_))));
             assert_eq!(fs::read_dir(&parent).unwrap().count(), 1, "nothing is left beside");
         }

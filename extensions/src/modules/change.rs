@@ -28,6 +28,20 @@ struct Wanted {
     drop_vendor: bool,
 }
 
+impl Wanted {
+    /// It may have come with a checkout, and its names become paths that are removed.
+    fn wrong(&self) -> Option<String> {
+        if self.module.is_empty() || !self.module.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+            return Some(format!("{:?} is no module", self.module));
+        }
+        let record = self.record.as_ref()?;
+        if record.module != self.module {
+            return Some(format!("it speaks of {} and {}", self.module, record.module));
+        }
+        record.wrong()
+    }
+}
+
 /// The right to change an infrastructure.
 pub(super) struct Change<'a> {
     infra: &'a Infra,
@@ -77,6 +91,10 @@ impl<'a> Change<'a> {
         if fs::symlink_metadata(&links).is_ok_and(|meta| !meta.is_dir()) {
             return Err(in_the_way(&links, "is no folder: remove it"));
         }
+        let vendor = infra.root.join(VENDOR);
+        if fs::symlink_metadata(&vendor).is_ok_and(|meta| !meta.is_dir()) {
+            return Err(in_the_way(&vendor, "is no folder: move it away"));
+        }
         fs::create_dir_all(&links).map_err(failed("make folder", &links))?;
         let path = links.join(".lock");
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
@@ -102,6 +120,9 @@ impl<'a> Change<'a> {
         if let Some(text) = read(&path)? {
             let wanted: Wanted = serde_json::from_str(&text)
                 .map_err(|error| in_the_way(&path, format!("is not right: {error}; remove it")))?;
+            if let Some(why) = wanted.wrong() {
+                return Err(in_the_way(&path, format!("is not right: {why}; remove it")));
+            }
             self.finish(&wanted)?;
         }
         // A pack that was unpacked and then not wanted any more.

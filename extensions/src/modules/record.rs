@@ -53,7 +53,7 @@ impl Installed {
     }
 
     /// The file is edited by hand and merged, and its names become paths.
-    fn wrong(&self) -> Option<String> {
+    pub(super) fn wrong(&self) -> Option<String> {
         let one = |text: &str| {
             let mut parts = Path::new(text).components();
             matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None))

@@ -307,6 +307,28 @@ fn nothing_outside_is_touched() {
         assert!(error.contains("is not right"), "{field}: {error}");
     }
     fs::remove_file(folder.join(RECORDS)).unwrap();
+    // What was broken off may come with a checkout too.
+    fs::create_dir_all(world.at("workspace/keep")).unwrap();
+    for wanted in [
+        serde_json::json!({"module": "../../../keep", "record": null, "drop_vendor": true}),
+        serde_json::json!({"module": world.at("workspace/keep"), "record": null, "drop_vendor": true}),
+        serde_json::json!({"module": "upcloud_prov", "drop_vendor": true, "record": {
+            "name": "upcloud", "type": "provider", "module": "upcloud_prov", "version": "1.0.0", "mode": "packed",
+            "source": "vendor/../../..", "schemas": "schemas"}}),
+    ] {
+        let pending = folder.join(".nickel-modules/.pending.json");
+        fs::create_dir_all(folder.join(".nickel-modules")).unwrap();
+        fs::write(&pending, wanted.to_string()).unwrap();
+        let error = infra.sync(&world.found()).unwrap_err().to_string();
+        assert!(error.contains("is not right") && error.contains("remove it"), "{error}");
+        assert!(world.at("workspace/keep").is_dir());
+        fs::remove_file(pending).unwrap();
+    }
+    symlink(world.at("workspace/keep"), folder.join("vendor")).unwrap();
+    fs::create_dir_all(world.at("workspace/keep/.staged")).unwrap();
+    assert!(infra.link(&world.upcloud(), true).unwrap_err().to_string().contains("is no folder"));
+    assert!(world.at("workspace/keep/.staged").is_dir());
+    fs::remove_file(folder.join("vendor")).unwrap();
     fs::create_dir_all(folder.join(".nickel-modules/upcloud_prov")).unwrap();
     let error = infra.link(&world.upcloud(), true).unwrap_err().to_string();
     assert!(error.contains("no link of ours"), "{error}");
