@@ -176,9 +176,15 @@ async fn every_operation_has_a_contract_for_what_it_answers() {
     let document = Document::file(folder.path().join("drp/results.ncl"));
     let fields = evaluator.describe(&document).await.unwrap();
     let known: BTreeSet<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+    let documents = include_str!("../documents/results.txt");
     for operation in ExtensionType::ALL.into_iter().flat_map(operations) {
         for name in [Some(operation.result), operation.check_result].into_iter().flatten() {
             assert!(known.contains(name), "{}: {name}", operation.name);
+            let cases = documents.split("contract ").find(|part| part.contains(&format!(").{name}\n")));
+            assert!(
+                cases.is_some_and(|text| text.contains("=== good") && text.contains("=== bad")),
+                "no documents for {name}"
+            );
         }
         assert_eq!(operation.check, operation.check_result.is_some(), "{}", operation.name);
         assert!(operation.output != Output::Nothing || operation.result == "Done", "{}", operation.name);
