@@ -1,30 +1,13 @@
 //! docs/api.md: each command of it runs, in one shell, and prints what it prints there.
 
 use drp_tests::daemon::{Daemon, USER};
+use drp_tests::guide::{Step, steps};
 use serde_json::json;
 use std::path::Path;
 use std::process::Command;
 
 /// Printed between two commands.
 const MARK: &str = "== next command ==";
-
-/// Commands with what the page says they print.
-fn steps(page: &str) -> Vec<(String, Vec<String>)> {
-    let mut steps: Vec<(String, Vec<String>)> = Vec::new();
-    let mut inside = false;
-    for line in page.lines() {
-        match line {
-            "```console" => inside = true,
-            "```" => inside = false,
-            _ if !inside => {}
-            _ => match line.strip_prefix("$ ") {
-                Some(command) => steps.push((command.to_owned(), Vec::new())),
-                None => steps.last_mut().expect("a command comes first").1.push(line.to_owned()),
-            },
-        }
-    }
-    steps
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_command_prints_what_the_page_says() {
@@ -35,7 +18,7 @@ async fn every_command_prints_what_the_page_says() {
     daemon.expect(201, "POST", "plugins", json!({"Name": "inc", "Provider": "incrementer"})).await;
     daemon.wait_plugin("inc").await;
     let script: String =
-        steps.iter().map(|(command, _)| format!("{command}\nprintf '%s' '{MARK}'\n")).collect();
+        steps.iter().map(|Step { command, .. }| format!("{command}\nprintf '%s' '{MARK}'\n")).collect();
     let shell = Command::new("timeout")
         .args(["120", "bash", "-c", &script])
         .env("API", format!("{}/api/v3", daemon.api))
@@ -45,8 +28,8 @@ async fn every_command_prints_what_the_page_says() {
         .unwrap();
     let (out, err) = (String::from_utf8_lossy(&shell.stdout), String::from_utf8_lossy(&shell.stderr));
     let mut printed = out.split(MARK);
-    for (command, expected) in &steps {
+    for Step { command, output } in &steps {
         let got: Vec<&str> = printed.next().unwrap_or_default().lines().collect();
-        assert_eq!(&got, expected, "$ {command}\n{err}");
+        assert_eq!(&got, output, "$ {command}\n{err}");
     }
 }

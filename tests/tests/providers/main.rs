@@ -5,3 +5,4 @@ mod local_bounds;
 mod local_life;
 mod local_rig;
 mod local_survival;
+mod mockcloud;
