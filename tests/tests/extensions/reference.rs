@@ -105,8 +105,10 @@ async fn my_provider_over_rest() {
     assert_eq!(act("get-server-info", of.clone()).await["zone"], "eu-west-1");
     act("delete-server", of).await;
     assert_eq!(act("list-servers", json!({})).await, json!([]));
-    // Settings are checked by the extension's own contract.
+    // Settings are checked by the schema that is made of the contract, and by the contract itself.
     let bad = json!({"my-provider-provider/api": {"base_url": "nowhere"}});
+    daemon.expect(409, "POST", "plugins/my-provider-provider/params", bad).await;
+    let bad = json!({"my-provider-provider/api": {"base_url": "https://me@cloud.example.com"}});
     daemon.expect(200, "POST", "plugins/my-provider-provider/params", bad).await;
     let wrong = daemon
         .wait_for("plugins/my-provider-provider", |a| !a.json()["PluginErrors"].as_array().unwrap().is_empty())
@@ -143,6 +145,7 @@ async fn my_service_and_my_cluster() {
     // The daemon's file server has the releases, and stands for the service's health too.
     let upload = async |name: &str, text: &str| {
         let request = daemon.request("POST", &format!("/api/v3/files/my-service/{name}"));
+        let request = request.header("content-type", "application/octet-stream");
         assert_eq!(answer(request.body(text.to_owned())).await.status, 201);
     };
     upload("versions.json", r#"["1.1.0", "1.0.0"]"#).await;
