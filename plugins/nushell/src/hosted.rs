@@ -134,15 +134,15 @@ impl Host {
         let call = Call::new(command, params.as_map())?;
         let check = command.checks() && params.value("check") == Some(&Value::Bool(true));
         let settings = document::settings(&self.extension, &configured, check);
-        let secret = self.extension.settings.iter().filter(|setting| setting.secure);
-        let secret: Vec<Value> = secret
+        let secure = || self.extension.settings.iter().filter(|setting| setting.secure);
+        let secret: Vec<Value> = secure()
             .flat_map(|setting| {
                 [configured.get(&self.extension.param(&setting.name)), setting.default.as_ref()]
             })
             .flatten()
             .cloned()
             .collect();
-        let secrets = Secrets::of(secret.iter());
+        let secrets = Secrets::of(secret.iter()).except_words_of(secure().map(|setting| &setting.schema));
         let plugin = ctx.name();
         let wire = |error: NushellError| {
             let mut error = error.on_the_wire(&plugin);

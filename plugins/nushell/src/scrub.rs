@@ -27,6 +27,15 @@ impl Secrets {
         Self { texts }
     }
 
+    /// Without the words that these schemas list (`enum`): everybody may know them, and `api_key` as the method of a
+    /// login would hide that word in every text.
+    pub(crate) fn except_words_of<'a>(mut self, schemas: impl Iterator<Item = &'a Value>) -> Self {
+        let mut words = BTreeSet::new();
+        schemas.for_each(|schema| listed(schema, &mut words));
+        self.texts.retain(|text| !words.contains(text.as_str()));
+        self
+    }
+
     /// The text without them.
     pub(crate) fn scrub(&self, text: &str) -> String {
         self.texts.iter().fold(text.to_owned(), |text, secret| {
@@ -58,6 +67,19 @@ fn collect(value: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
+fn listed<'a>(schema: &'a Value, words: &mut BTreeSet<&'a str>) {
+    match schema {
+        Value::Object(map) => {
+            words.extend(
+                map.get("enum").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str),
+            );
+            map.values().for_each(|value| listed(value, words));
+        }
+        Value::Array(list) => list.iter().for_each(|value| listed(value, words)),
+        _ => {}
+    }
+}
+
 fn add(text: &str, found: &mut BTreeSet<String>) {
     let lines = text.lines().map(str::trim).filter(|line| line.len() >= SHORTEST_LINE);
     for text in std::iter::once(text.trim()).chain(lines).filter(|text| text.len() >= SHORTEST) {
@@ -84,6 +106,10 @@ mod tests {
         assert_eq!(secrets.scrub("czNjciJldA=="), HIDDEN);
         assert_eq!(secrets.scrub("line abcdefghijkl 12345"), format!("line {HIDDEN} {HIDDEN}"));
         assert_eq!(secrets.scrub("abc true"), "abc true");
+        let auth = json!({"method": "api_key", "api_key": "s3cret"});
+        let schema = json!({"properties": {"method": {"enum": ["api_key", "basic"]}}});
+        let secrets = Secrets::of([&auth].into_iter()).except_words_of([&schema].into_iter());
+        assert_eq!(secrets.scrub("the api_key s3cret"), format!("the api_key {HIDDEN}"));
     }
 
     #[test]

@@ -111,7 +111,9 @@ async fn my_provider_over_rest() {
     let bad = json!({"my-provider-provider/api": {"base_url": "https://me@cloud.example.com"}});
     daemon.expect(200, "POST", "plugins/my-provider-provider/params", bad).await;
     let wrong = daemon
-        .wait_for("plugins/my-provider-provider", |a| !a.json()["PluginErrors"].as_array().unwrap().is_empty())
+        .wait_for("plugins/my-provider-provider", |a| {
+            !a.json()["PluginErrors"].as_array().unwrap().is_empty()
+        })
         .await;
     assert!(wrong.json()["PluginErrors"].to_string().contains("settings.ncl"), "{}", wrong.text());
     let gone = daemon.call("DELETE", "/api/v1/extensions/provider/my-provider", Value::Null).await;
@@ -184,5 +186,8 @@ async fn my_service_and_my_cluster() {
     assert_eq!(gone.code, 0, "{gone:?}");
     assert!(!root.join("usr/local/bin/my-service").exists());
     let calls = std::fs::read_to_string(host.path().join("calls")).unwrap();
-    assert!(calls.contains("enable my-service.service") && calls.contains("stop my-service.service"), "{calls}");
+    assert!(
+        calls.contains("enable my-service.service") && calls.contains("stop my-service.service"),
+        "{calls}"
+    );
 }

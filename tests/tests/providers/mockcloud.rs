@@ -52,7 +52,7 @@ async fn a_server_lives_in_the_mock_cloud() {
     let config = json!({"hostname": "web-01", "plan": "1xCPU-1GB"});
     let planned = good(&daemon, "create-server", json!({"config": config, "check": true})).await;
     assert_eq!(planned["would_create"], true);
-    let mut canary = Canary::new(&[CLOUD_KEY]);
+    let canary = Canary::new(&[CLOUD_KEY]);
     let watch = canary.watch(daemon.pid());
     let mut events = canary.events(&daemon).await;
     configure(&daemon, &cloud, CLOUD_KEY, 3).await;
@@ -62,11 +62,14 @@ async fn a_server_lives_in_the_mock_cloud() {
     assert_eq!(made["ssh_access"]["host"], made["ip_addresses"][0]);
     let id = made["server_id"].as_str().unwrap().to_owned();
     let of = json!({"server_id": id});
-    let soon = good(&daemon, "create-server", json!({"config": {"hostname": "web-02", "plan": "2xCPU-4GB"}})).await;
+    let soon =
+        good(&daemon, "create-server", json!({"config": {"hostname": "web-02", "plan": "2xCPU-4GB"}})).await;
     assert_eq!(soon["status"], "creating");
     let listed = good(&daemon, "list-servers", json!({})).await;
     assert_eq!(listed.as_array().unwrap().len(), 2);
-    for (operation, status) in [("stop-server", "stopped"), ("start-server", "running"), ("reboot-server", "running")] {
+    for (operation, status) in
+        [("stop-server", "stopped"), ("start-server", "running"), ("reboot-server", "running")]
+    {
         good(&daemon, operation, of.clone()).await;
         assert_eq!(good(&daemon, "get-server-info", of.clone()).await["status"], status, "{operation}");
     }
@@ -74,7 +77,8 @@ async fn a_server_lives_in_the_mock_cloud() {
     let rule = json!({"direction": "ingress", "protocol": "tcp", "port": 443, "action": "allow"});
     good(&daemon, "configure-firewall", json!({"server_id": id, "rules": [rule]})).await;
     assert_eq!(cloud.servers().await[0]["firewall_rules"], json!([rule]));
-    for (operation, field) in [("get-plans", "cpus"), ("get-zones", "description"), ("get-pricing", "hourly")] {
+    for (operation, field) in [("get-plans", "cpus"), ("get-zones", "description"), ("get-pricing", "hourly")]
+    {
         let rows = good(&daemon, operation, json!({})).await;
         assert!(rows.as_array().unwrap().len() == 3 && !rows[0][field].is_null(), "{operation}: {rows}");
     }
@@ -86,7 +90,12 @@ async fn a_server_lives_in_the_mock_cloud() {
     // One that is gone is gone: no error.
     good(&daemon, "delete-server", of.clone()).await;
     let absent = run(&daemon, "get-server-info", of).await;
-    assert!(absent.status == 404 && absent.text().contains("no server"), "{}: {}", absent.status, absent.text());
+    assert!(
+        absent.status == 404 && absent.text().contains("no server"),
+        "{}: {}",
+        absent.status,
+        absent.text()
+    );
     canary.look("result", made.to_string());
     canary.look("cloud", cloud.output());
     canary.end_of(&daemon, &mut events).await;
@@ -108,7 +117,12 @@ async fn trouble_of_the_service_is_repeated_where_it_does_no_harm() {
     good(&daemon, "list-servers", json!({})).await;
     cloud.faults(json!({"unavailable": 9})).await;
     let down = run(&daemon, "list-servers", json!({})).await;
-    assert!(down.status == 503 && down.text().contains("come back later"), "{}: {}", down.status, down.text());
+    assert!(
+        down.status == 503 && down.text().contains("come back later"),
+        "{}: {}",
+        down.status,
+        down.text()
+    );
     // A reboot is asked for once, and its error says what is not known.
     cloud.faults(json!({"lost_answer": 1})).await;
     let unsure = run(&daemon, "reboot-server", json!({"server_id": "srv-0001"})).await;
