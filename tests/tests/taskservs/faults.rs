@@ -118,6 +118,18 @@ async fn what_fails_half_way_is_put_back() {
     assert!(rig.machine.text("etc/systemd/system/sleeper.service").contains("\"1000\""));
     assert!(rig.machine.pid("sleeper.service") > 0 && rig.machine.pid("sleeper.service") != pid);
 
+    // What was put back and does not run either is not passed off as well.
+    let ready = rig.machine.folder().join("ready");
+    std::fs::write(&ready, "").unwrap();
+    let mut fragile = sleeper();
+    fragile["service"]["exec"] =
+        json!(["/bin/sh", "-c", format!("test -e {} && exec sleep 1000", ready.display())]);
+    rig.good("configure", json!({"config": fragile.clone()})).await;
+    std::fs::remove_file(&ready).unwrap();
+    fragile["service"]["exec"] = json!(["/bin/false"]);
+    let said = rig.bad("configure", json!({"config": fragile}), 502).await;
+    assert!(said.contains("went back to version 1.0.0, which is not well either: systemd says"), "{said}");
+
     // Removing: an error stops it, force goes past.
     rig.machine.breaks("disable");
     let named = json!({"config": {"name": "sleeper"}});

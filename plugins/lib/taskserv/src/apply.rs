@@ -191,7 +191,17 @@ async fn locked(
         Err(cause) => {
             let back = go_back(machine, here, &state).await;
             let after = match (back, &version) {
-                (Ok(()), Some(version)) => format!("went back to version {version}"),
+                (Ok(()), Some(version)) => {
+                    // That the old one was started does not say that it runs.
+                    let ill = match state.unit_before.as_ref().filter(|_| state.ran) {
+                        Some(unit) => {
+                            health::settled(machine, unit).await.unwrap_or_else(|e| Some(e.to_string()))
+                        }
+                        None => None,
+                    };
+                    let ill = ill.map(|why| format!(", which is not well either: {why}")).unwrap_or_default();
+                    format!("went back to version {version}{ill}")
+                }
                 (Ok(()), None) => "removed again what was installed".to_owned(),
                 (Err(error), _) => {
                     format!("going back failed: {error}; what was before is in {here}/previous")

@@ -11,6 +11,8 @@ use tokio::time::{Instant, sleep};
 
 /// How long the command of a check may take beyond the check's own time.
 const GRACE: Duration = Duration::from_secs(5);
+/// How long a unit that was put back may take to come up.
+const SETTLE: Duration = Duration::from_secs(30);
 
 /// Looks once. The text says why it is not well.
 pub(crate) async fn look(machine: &Machine, plan: &Plan) -> Result<Result<(), String>, TaskservError> {
@@ -89,6 +91,21 @@ pub(crate) async fn wait(machine: &Machine, plan: &Plan) -> Result<bool, Taskser
             return Err(TaskservError::machine(what, next));
         }
         sleep(pause).await;
+    }
+}
+
+/// Waits until systemd calls a unit that was put back `active`; else what it says of it.
+pub(crate) async fn settled(machine: &Machine, unit: &str) -> Result<Option<String>, TaskservError> {
+    let end = Instant::now() + SETTLE.min(machine.timeout);
+    loop {
+        let state = active(machine, unit).await?;
+        if state == "active" {
+            return Ok(None);
+        }
+        if state == "failed" || Instant::now() >= end {
+            return Ok(Some(format!("systemd says that {unit} is {state}")));
+        }
+        sleep(Duration::from_millis(500)).await;
     }
 }
 

@@ -87,7 +87,7 @@ impl<'a> Journal<'a> {
         let object = json!({
             "plugin": self.plugin,
             "command": self.operation,
-            "request": self.ctx.api_request(),
+            "request": self.ctx.api_request().map_or_else(|| self.ctx.request_id().to_string(), str::to_owned),
             "step": step,
             "state": state,
             "percent": over * 100 / all,

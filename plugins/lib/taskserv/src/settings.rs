@@ -29,7 +29,9 @@ const OWN: [&str; 12] = [
     "timeout",
 ];
 /// What `config.target` may say.
-const OF_TARGET: [&str; 8] = ["host", "port", "user", "ssh_key", "password", "known_hosts", "sudo", "root"];
+const OF_TARGET: [&str; 6] = ["host", "port", "user", "known_hosts", "sudo", "root"];
+/// What it must not say: params of actions are shown in events, and clusters store them.
+const SECRET: [&str; 2] = ["ssh_key", "password"];
 /// So many connections are remembered.
 const CONNECTIONS: usize = 256;
 
@@ -106,12 +108,24 @@ impl Settings {
         match target {
             None | Some(Value::Null) => {}
             Some(Value::Object(target)) => {
+                if let Some(name) = SECRET.into_iter().find(|name| target.contains_key(*name)) {
+                    return Err(TaskservError::Config(format!(
+                        "config.target.{name} is refused, because events show what an action is called with: set {} instead, and \
+                         take another {name}, for this one was shown",
+                        self.param(name)
+                    )));
+                }
                 if let Some(odd) = target.keys().find(|name| !OF_TARGET.contains(&name.as_str())) {
                     return Err(TaskservError::Config(format!(
                         "config.target.{} is unknown; it takes {}",
                         crate::record::shortened(odd),
                         OF_TARGET.join(", ")
                     )));
+                }
+                // Whoever says which host key is believed could have the password sent to a host of his own. A key is
+                // never sent.
+                if target.contains_key("known_hosts") {
+                    fields.remove("password");
                 }
                 fields.extend(target.iter().map(|(k, v)| (k.clone(), v.clone())));
             }
@@ -283,8 +297,14 @@ mod tests {
                 json!(null),
                 "web-taskserv/ssh_key is not a private key",
             ),
-            (json!({}), json!({"host": "-oProxyCommand=x", "password": "p"}), "no host name"),
-            (json!({}), json!({"host": "h", "password": 7}), "config.target.password does not fit"),
+            (json!({"password": "p"}), json!({"host": "-oProxyCommand=x"}), "no host name"),
+            (json!({}), json!({"host": "h", "password": "hunter2"}), "config.target.password is refused"),
+            (json!({}), json!({"ssh_key": "hunter2"}), "config.target.ssh_key is refused"),
+            (
+                json!({"password": "hunter2"}),
+                json!({"host": "h", "known_hosts": "h k"}),
+                "neither key nor password",
+            ),
             (json!({}), json!({"host": "h", "port": 0}), "config.target.port does not fit"),
             (json!({}), json!({"hots": "h"}), "config.target.hots is unknown"),
             (json!({}), json!("h"), "no record"),
