@@ -21,6 +21,11 @@ pub(crate) const RESTART: &str = "restart-component";
 /// How long an operation may take from its stored end to its own.
 const ENDS_WITHIN: Duration = Duration::from_secs(5);
 
+tokio::task_local! {
+    /// The API request that an operation is asked for by, as logs know it.
+    pub(crate) static REQUEST: String;
+}
+
 /// A cluster at work.
 pub(crate) struct Core {
     pub(crate) cluster: Cluster,
@@ -29,6 +34,8 @@ pub(crate) struct Core {
     settings: RwLock<Settings>,
     /// The operation that is or was under way.
     doing: RwLock<&'static str>,
+    /// Who asked for it; nobody for one that a restart took up.
+    request: RwLock<Option<String>>,
     /// As it is stored. Held while it is written, never while a component is called.
     pub(crate) deployment: Mutex<Option<Deployment>>,
     pub(crate) operations: Operations,
@@ -45,6 +52,7 @@ impl Core {
             daemon,
             settings: RwLock::new(settings),
             doing: RwLock::new("an operation"),
+            request: RwLock::default(),
             deployment: Mutex::new(None),
             operations: Operations::new(1),
         }
@@ -86,8 +94,10 @@ impl Core {
         let (say_begun, begun) = oneshot::channel();
         let (say_end, end) = oneshot::channel();
         let core = self.clone();
+        let request = REQUEST.try_with(Clone::clone).ok();
         let started = self.operations.start(ONE, move |operation| async move {
             *core.doing.write().unwrap_or_else(PoisonError::into_inner) = what;
+            *core.request.write().unwrap_or_else(PoisonError::into_inner) = request;
             let outcome = work(core, operation, say_begun).await;
             if let Err(error) = &outcome {
                 tracing::error!("{what}: {}", line(error));
@@ -172,8 +182,9 @@ impl Core {
             false => format!("{of} is {step}: {message}"),
         };
         tracing::info!(command, "{text}");
+        let request = self.request.read().unwrap_or_else(PoisonError::into_inner).clone();
         let object = json!({
-            "plugin": self.id(), "command": command, "percent": percent, "text": text,
+            "plugin": self.id(), "command": command, "request": request, "percent": percent, "text": text,
             "cluster": self.cluster.name, "phase": phase, "component": component, "step": step, "message": message,
         });
         if let Err(error) = self.ctx.publish("extensions", "progress", self.id(), object).await {

@@ -1,6 +1,6 @@
 //! The hooks, and the definition of the provider that a cluster becomes.
 
-use crate::core::Core;
+use crate::core::{Core, REQUEST};
 use crate::create::Wanted;
 use crate::daemon::{Daemon, input};
 use crate::plan::Cluster;
@@ -104,6 +104,13 @@ impl Plugin for Engine {
 
 impl Actor for Engine {
     async fn action(&self, ctx: &Context, action: Action) -> Result<Value, Error> {
+        let request = ctx.api_request().map_or_else(|| ctx.request_id().to_string(), str::to_owned);
+        REQUEST.scope(request, self.serve(ctx, action)).await
+    }
+}
+
+impl Engine {
+    async fn serve(&self, ctx: &Context, action: Action) -> Result<Value, Error> {
         let core = self.configured(ctx)?;
         let params = &action.params;
         let flag = |name: &str| params.get::<bool>(name).map(Option::unwrap_or_default);

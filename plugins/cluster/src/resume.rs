@@ -12,9 +12,15 @@ impl Core {
     /// # Errors
     /// When the state cannot be read: without it nothing may be done.
     pub(crate) async fn take_up(self: &Arc<Self>) -> Result<(), Error> {
-        let stored = self.daemon.load(&self.id()).await?;
-        let interrupted = stored.as_ref().is_some_and(|deployment| deployment.phase.is_under_way());
-        *self.deployment.lock().await = stored;
+        let interrupted = {
+            // Held while the store is read: an operation that begins meanwhile waits, and one that began knows more.
+            let mut held = self.deployment.lock().await;
+            if self.is_busy() {
+                return Ok(());
+            }
+            *held = self.daemon.load(&self.id()).await?;
+            held.as_ref().is_some_and(|deployment| deployment.phase.is_under_way())
+        };
         if !interrupted {
             return Ok(());
         }

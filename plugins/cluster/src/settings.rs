@@ -106,7 +106,7 @@ pub(crate) fn params(extension: &HostedExtension) -> Vec<(Param, bool)> {
             continue;
         }
         let mut schema = setting.schema.as_object().cloned().unwrap_or_default();
-        if let Some(default) = &setting.default {
+        if let Some(default) = setting.default.as_ref().filter(|_| !setting.secure) {
             schema.insert("default".to_owned(), default.clone());
         }
         if !setting.doc.is_empty() {

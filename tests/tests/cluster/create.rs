@@ -36,6 +36,8 @@ async fn components_come_in_order_and_the_state_is_in_the_store() {
         }
         assert_eq!((&event["Action"], &event["Key"]), (&json!("progress"), &json!(PLUGIN)), "{event}");
         let object = &event["Object"];
+        assert!(object["request"].as_str().is_some_and(|request| !request.is_empty()), "{event}");
+        assert_eq!((&object["plugin"], &object["command"]), (&json!(PLUGIN), &json!("create")), "{event}");
         steps.push(format!("{} {}", object["component"].as_str().unwrap(), object["step"].as_str().unwrap()));
         if object["component"] == "" && object["step"] == "running" {
             break;
