@@ -45,11 +45,13 @@ impl Process {
         environ.split(|b| *b == 0).any(|var| var.strip_prefix(prefix).is_some_and(|t| hash(t) == token_hash))
     }
 
-    /// Whether a plugin started it to outlive the daemon, as a virtual machine does ([`wire::ENV_STAYS`]).
+    /// Whether a plugin started it to outlive the daemon, as a virtual machine does ([`wire::ENV_STAYS`]). One that still
+    /// holds a plugin's token does not: it is a part of the plugin.
     fn stays(&self) -> bool {
         let Ok(environ) = std::fs::read(format!("/proc/{}/environ", self.pid)) else { return false };
-        let mark = format!("{}=1", wire::ENV_STAYS);
+        let (mark, token) = (format!("{}=1", wire::ENV_STAYS), format!("{}=", wire::ENV_TOKEN));
         environ.split(|b| *b == 0).any(|var| var == mark.as_bytes())
+            && !environ.split(|b| *b == 0).any(|var| var.starts_with(token.as_bytes()))
     }
 
     pub(crate) fn command_line(&self) -> Vec<u8> {
@@ -154,5 +156,27 @@ mod tests {
         let own = Process::read(std::process::id()).unwrap();
         assert!(own.start > 0 && !own.zombie);
         assert!(Process::all().contains(&own));
+    }
+
+    #[test]
+    fn only_what_is_marked_and_holds_no_token_outlives_the_daemon() {
+        for (variables, stays) in [
+            (&[][..], false),
+            (&[("DRP_STAYS", "1")], true),
+            (&[("DRP_STAYS", "0")], false),
+            (&[("DRP_STAYS", "1"), ("RS_TOKEN", "x")], false),
+        ] {
+            let mut child = std::process::Command::new("sleep")
+                .arg("60")
+                .env_clear()
+                .env("PATH", "/usr/bin:/bin")
+                .envs(variables.iter().copied())
+                .spawn()
+                .unwrap();
+            let found = Process::read(child.id()).is_some_and(|process| process.stays());
+            child.kill().unwrap();
+            child.wait().unwrap();
+            assert_eq!(found, stays, "{variables:?}");
+        }
     }
 }
