@@ -1,4 +1,4 @@
-//! Validation in five rules (extensions §10): the gate before an extension is registered, loaded, packed or published.
+//! Validation in five rules (extensions §10): the gate before an extension is registered, loaded or published.
 //!
 //! All rules are applied and all that is wrong is told at once; a rule is left out only where an earlier one found
 //! nothing that it could be applied to.

@@ -63,6 +63,8 @@ fn a_test_that_fails_is_told_with_its_line() {
     );
     let one = json(&with_nu(&project, &nu, &["ext", "test", "web", "--only", "test_wrong"]));
     assert_eq!(one["tests"].as_array().unwrap().len(), 1);
+    let none = with_nu(&project, &nu, &["ext", "test", "web", "--only", "test_wrnog"]);
+    assert_eq!(none.status.code(), Some(3), "{}", String::from_utf8_lossy(&none.stderr));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::rig::{MY_PROVIDER, folder, manifest, write};
 use drp_tests::daemon::binary;
+use drp_tests::extensions::Assembled;
 use drp_tests::peers;
 use serde_json::Value;
 use std::path::Path;
@@ -372,8 +373,21 @@ fn shipped_extensions_are_valid() {
         return;
     }
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../extensions");
-    for name in ["examples/my-provider", "examples/my-service", "providers/mockcloud"] {
-        let (code, answer) = answer(&shipped.join(name), &[]);
-        assert_eq!(code, 0, "{name}: {answer:#}");
+    let mut count = 0;
+    let valid = |root: &Path| {
+        let (code, answer) = answer(root, &["--search", shipped.to_str().unwrap()]);
+        assert_eq!(code, 0, "{}: {answer:#}", root.display());
+    };
+    for folder in ["examples", "providers", "taskservs", "clusters"] {
+        for entry in std::fs::read_dir(shipped.join(folder)).unwrap().map(|entry| entry.unwrap().path()) {
+            // One with a program of its own is looked at as it is installed.
+            if entry.join("metadata.toml").is_file() && !entry.join("plugin-src").is_dir() {
+                valid(&entry);
+                count += 1;
+            }
+        }
     }
+    assert!(count >= 9, "{count}");
+    let assembled = Assembled::new(&["providers/local"]);
+    valid(&assembled.path("providers/local"));
 }

@@ -28,6 +28,11 @@ pub(super) async fn run(args: Test, printer: &Printer, hooks: &dyn Hooks) -> Res
     let all = conformance::test(&args.path, &args.only, within, &evaluator()?, hosting.as_ref())
         .await
         .map_err(failure)?;
+    if all.is_empty() {
+        // A misspelt name must not look like tests that pass.
+        let text = format!("no test has {:?} in its file or name", args.only);
+        return Err(Failure::new(Exit::NotFound, text));
+    }
     let failed = all.iter().filter(|one| !one.ok).count();
     let skipped = all.iter().filter(|one| one.skipped).count();
     let passed = all.len() - failed - skipped;
