@@ -218,7 +218,7 @@ const FILTERS: &[&str] = &[
     "round",
     "sum",
 ];
-const FUNCTIONS: &[&str] = &["range", "dict", "namespace", "debug"];
+const FUNCTIONS: &[&str] = &["range", "dict", "namespace"];
 
 /// Parsing and templates within templates recurse on the stack, and that of the caller may be a small one.
 fn roomy<T: Send>(
