@@ -13,6 +13,8 @@ const TRIES: usize = 20;
 const PAUSE: Duration = Duration::from_millis(500);
 /// What stands in the place of a secret.
 const HIDDEN: &str = "***";
+/// Shortest line of a secret of several lines that is hidden on its own, in bytes.
+const LINE: usize = 8;
 
 impl Extensions {
     /// Checks the params of an extension's plugin as the settings that they are, and fills in what the contract says
@@ -81,12 +83,16 @@ fn told(record: &Registered, settings: &JsonMap, error: &ExtensionError) -> Vec<
             leaves(value, &mut secrets);
         }
     }
-    // A secret may be part of another.
-    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     let texts: Vec<String> = match error.problems() {
         [] => vec![format!("the settings of {} cannot be checked: {error}", record.key())],
         problems => problems.iter().map(|problem| text(record, problem)).collect(),
     };
+    hidden(texts, secrets)
+}
+
+fn hidden(texts: Vec<String>, mut secrets: Vec<String>) -> Vec<String> {
+    // A secret may be part of another.
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     texts
         .into_iter()
         .map(|text| secrets.iter().fold(text, |text, secret| text.replace(secret, HIDDEN)))
@@ -102,13 +108,35 @@ fn text(record: &Registered, problem: &Problem) -> String {
     format!("{}: {problem}", record.key())
 }
 
-/// The texts and numbers in a value.
+/// The texts and numbers in a value. Texts also as an error quotes them, and their longer lines, as of a private key.
 fn leaves(value: &Value, out: &mut Vec<String>) {
     match value {
-        Value::String(text) if !text.is_empty() => out.push(text.clone()),
+        Value::String(text) if !text.is_empty() => {
+            let lines = text.lines().map(str::trim).filter(|line| line.len() >= LINE);
+            for text in std::iter::once(text.as_str()).chain(lines) {
+                let quoted = Value::from(text).to_string();
+                out.extend([text.to_owned(), quoted[1..quoted.len() - 1].to_owned()]);
+            }
+        }
         Value::Number(number) => out.push(number.to_string()),
         Value::Array(list) => list.iter().for_each(|item| leaves(item, out)),
         Value::Object(map) => map.values().for_each(|item| leaves(item, out)),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn secrets_are_hidden_as_they_are_and_as_errors_quote_them() {
+        let mut secrets = Vec::new();
+        leaves(&json!({"key": "-- BEGIN --\nabcdefgh\n", "list": ["hun\"ter", 4711]}), &mut secrets);
+        let texts =
+            [r#"got "hun\"ter""#, "hun\"ter", r#"got "-- BEGIN --\nabcdefgh\n""#, "line 2: abcdefgh", "4711"];
+        let texts = hidden(texts.map(str::to_owned).into(), secrets);
+        assert_eq!(texts, [r#"got "***""#, "***", r#"got "***""#, "line 2: ***", "***"]);
     }
 }

@@ -98,7 +98,7 @@ impl Extensions {
                 description: setting.doc.clone(),
                 required: setting.required,
                 secure: setting.secure,
-                default: setting.default.clone(),
+                default: setting.default.clone().filter(|_| !setting.secure),
                 schema: setting.schema.clone(),
             };
             extension.settings.iter().map(one).collect()
