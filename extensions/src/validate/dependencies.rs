@@ -205,7 +205,8 @@ impl Walk {
                 self.chain.iter().any(|above| (&above.name, above.r#type) == (&known.name, known.r#type))
             };
             let own_name = self.chain.iter().position(|above| above.name == *name);
-            if let Some(at) = own_name.filter(|_| found.iter().all(open)) {
+            let namesake = own.r#type == ExtensionType::Cluster && own.name == *name;
+            if let Some(at) = own_name.filter(|_| !namesake && found.iter().all(open)) {
                 let round: Vec<String> = names[at..].iter().chain([name]).map(ToString::to_string).collect();
                 self.errors.push((
                     names,

@@ -340,6 +340,18 @@ fn dependencies_are_there_without_cycles_and_conflicts() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // A cluster means the task service of its own name, not itself.
+    let at = tempfile::tempdir().unwrap();
+    let text = manifest("mesh", "cluster") + &requires("mesh = \"*\"");
+    write(at.path(), "clusters/mesh/metadata.toml", text.as_bytes());
+    write(
+        at.path(),
+        "clusters/mesh/schemas/cluster.ncl",
+        b"{ cluster = { name = \"mesh\", components = [] } }",
+    );
+    let (_, said) = answer(&at.path().join("clusters/mesh"), &[]);
+    let errors = told(&said, "errors");
+    assert!(errors[0].contains("mesh *, which it depends on, is not there"), "{errors:#?}");
     // One that lies elsewhere is found with --search.
     let at = neighbours(&[("a", "1.0.0", &requires("far = \"*\""))]);
     let far = neighbours(&[("far", "1.0.0", "")]);

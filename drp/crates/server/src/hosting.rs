@@ -137,7 +137,10 @@ impl ExtensionHost {
         let folder = tempfile::Builder::new().prefix("drp-ext").tempdir_in(&self.room);
         let folder = folder.map_err(|error| failed("make a folder", error))?;
         let record = folder.path().join("extension.json");
-        let text = serde_json::to_vec(extension).map_err(|error| failed("write the record", error.into()))?;
+        let mut extension = extension.clone();
+        extension.nu = extension.nu.or_else(|| self.nu.clone());
+        let text =
+            serde_json::to_vec(&extension).map_err(|error| failed("write the record", error.into()))?;
         std::fs::write(&record, text).map_err(|error| failed("write the record", error))?;
         let mut command = tokio::process::Command::new(&self.programs.nushell);
         command.arg("--extension").arg(&record).args(["test", "--json"]);
