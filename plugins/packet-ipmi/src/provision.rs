@@ -103,6 +103,7 @@ impl Work {
             records.note(uuid, &Facts::state(state::REQUESTED).well()).await?;
         }
         let Some(_turn) = operation.turn().await else { return Ok(()) };
+        let ordered = has.is_none();
         let device = match has {
             Some(id) => self.existing(uuid, &id).await?,
             None => {
@@ -112,8 +113,11 @@ impl Work {
             }
         };
         if !records.note(uuid, &Facts::of(&device).well()).await? {
-            // The machine was deleted while its device was ordered, so nobody else knows of the device.
-            self.give_up(&device, uuid).await;
+            // The machine was deleted while its device was ordered, so nobody else knows of the device. One that the
+            // machine had before, imported perhaps, is the matter of its deletion.
+            if ordered {
+                self.give_up(&device, uuid).await;
+            }
             return Ok(());
         }
         let _ = say.send(Some(Ok(device.clone())));
