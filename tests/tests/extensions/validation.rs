@@ -351,7 +351,7 @@ fn dependencies_are_there_without_cycles_and_conflicts() {
     );
     let (_, said) = answer(&at.path().join("clusters/mesh"), &[]);
     let errors = told(&said, "errors");
-    assert!(errors[0].contains("mesh *, which it depends on, is not there"), "{errors:#?}");
+    assert!(errors.iter().any(|e| e.contains("mesh *, which it depends on, is not there")), "{errors:#?}");
     // One that lies elsewhere is found with --search.
     let at = neighbours(&[("a", "1.0.0", &requires("far = \"*\""))]);
     let far = neighbours(&[("far", "1.0.0", "")]);
